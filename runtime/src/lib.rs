@@ -1,0 +1,2 @@
+//! Integer-only runtime of ringfence: no allocator, no floating point in the certified path, no panics.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Certificate tables: from vote counts to radii, rounded down.

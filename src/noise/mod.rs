@@ -1,0 +1,1 @@
+//! Noise tables with an exact total-variation budget.

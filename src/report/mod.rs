@@ -1,0 +1,1 @@
+//! Cards, summaries and pictures.

@@ -1,0 +1,2 @@
+//! The `ringfence-trainer` command.
+fn main() {}
