@@ -1,2 +1,31 @@
-//! Integer-only runtime of ringfence: no allocator, no floating point in the certified path, no panics.
+//! Integer-only runtime of ringfence: reads a compiled network in place, runs it over noisy copies of an
+//! image, counts votes and looks up the certified radius.
+//!
+//! No allocator, no floating point in the certified path, no panics: memory comes from the caller and every
+//! failure is a small error value. The same model, image, seed and sample index give the same bits on every
+//! machine.
+//!
+//! - [`format`](mod@format): `.rfm` bytes to a [`Model`], the only door; after it no kernel checks anything again.
+//! - [`plan`]: tensors and operations as the model describes them.
+//! - [`ops`]: the scalar definition of every operation.
+//! - [`arch`]: the same convolution for one instruction set each, bit for bit.
+//! - [`exec`]: runs a model over a batch of samples in the caller's arena.
+//! - [`noise`], [`smooth`], [`certificate`]: what turns a network into a certified classifier.
 #![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod arch;
+pub mod certificate;
+pub mod exec;
+pub mod format;
+pub mod noise;
+pub mod ops;
+pub mod plan;
+pub mod smooth;
+
+pub use arch::Backend;
+pub use exec::{ExecError, Executor, InputWriter, TensorView};
+pub use format::{CertificateTable, FormatError, MAX_CLASSES, Model, NoiseTable, Softmax};
+pub use plan::{Input, Op, Tensor};

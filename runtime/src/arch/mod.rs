@@ -1,0 +1,90 @@
+//! Instruction sets that the convolution is written for.
+//!
+//! The scalar code in [`ops`](crate::ops) is the definition; every backend gives the same bits. Only a backend
+//! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
+//! CPU is asked once, without it the target features of the build decide.
+
+use crate::ops::{self, ConvData, ConvPlan};
+
+#[cfg(target_arch = "x86_64")]
+pub mod x86_64;
+
+/// An instruction set.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// Portable code; runs everywhere.
+    Scalar,
+    /// x86-64 with AVX2.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VL and VNNI.
+    Avx512Vnni,
+}
+
+impl Backend {
+    /// All backends, slowest first.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+
+    /// The name that [`from_name`](Self::from_name) takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512Vnni => "avx512vnni",
+        }
+    }
+
+    /// The backend of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|backend| backend.name() == name)
+    }
+
+    /// Whether this CPU (without `std`: the build's target) can run the backend.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => x86_64::has_avx2(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => x86_64::has_avx512vnni(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::Avx512Vnni => false,
+        }
+    }
+
+    /// The key to the backend's kernels, if this CPU can run them.
+    pub fn available(self) -> Option<Available> {
+        self.is_available().then_some(Available(self))
+    }
+
+    /// The fastest backend that is available.
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|backend| backend.is_available()).unwrap_or(Self::Scalar)
+    }
+}
+
+/// A backend that this CPU can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Available(Backend);
+
+impl Available {
+    /// Which backend.
+    pub fn backend(self) -> Backend {
+        self.0
+    }
+
+    /// Convolves one sample; see [`ops::conv`].
+    pub fn conv(self, plan: &ConvPlan<'_>, data: ConvData<'_>) {
+        match self.0 {
+            Backend::Scalar => ops::conv(plan, data),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Available` is made only for a CPU with the features of its backend.
+            Backend::Avx2 => unsafe { x86_64::avx2::conv(plan, data) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(plan, data) },
+            #[cfg(not(target_arch = "x86_64"))]
+            Backend::Avx2 | Backend::Avx512Vnni => ops::conv(plan, data),
+        }
+    }
+}

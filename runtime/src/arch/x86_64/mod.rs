@@ -1,0 +1,28 @@
+//! x86-64.
+
+pub(crate) mod avx2;
+pub(crate) mod avx512vnni;
+
+/// Whether AVX2 code may run.
+pub fn has_avx2() -> bool {
+    #[cfg(feature = "std")]
+    return std::is_x86_feature_detected!("avx2");
+    #[cfg(not(feature = "std"))]
+    cfg!(target_feature = "avx2")
+}
+
+/// Whether code with AVX-512 F, BW, VL and VNNI may run.
+pub fn has_avx512vnni() -> bool {
+    #[cfg(feature = "std")]
+    return std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512vnni");
+    #[cfg(not(feature = "std"))]
+    cfg!(all(
+        target_feature = "avx512f",
+        target_feature = "avx512bw",
+        target_feature = "avx512vl",
+        target_feature = "avx512vnni"
+    ))
+}

@@ -1,0 +1,1 @@
+//! Certificate tables: from a vote count to a radius.

@@ -1,0 +1,61 @@
+//! Who wrote what before whom: the result must be a function of the image alone.
+
+use super::decode::{Graph, check_filter};
+use super::error::{FormatError, OpFault};
+use super::layout::MAX_TENSORS;
+use crate::plan::{Op, Operand, Tensor};
+
+/// The tensors that hold what was last written to them.
+struct Written([u64; MAX_TENSORS / 64]);
+
+impl Written {
+    fn contains(&self, index: usize) -> bool {
+        self.0[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    /// Marks a tensor as written, and all that share bytes with it as lost.
+    fn write(&mut self, operand: Operand, tensors: impl Iterator<Item = Tensor>) {
+        for (index, tensor) in tensors.enumerate() {
+            if tensor.overlaps(&operand.tensor) {
+                self.0[index / 64] &= !(1 << (index % 64));
+            }
+        }
+        self.0[operand.index / 64] |= 1 << (operand.index % 64);
+    }
+}
+
+/// Checks every operation in order, starting from the written `input`.
+pub(crate) fn check_ops(graph: &Graph<'_>, input: Operand) -> Result<(), FormatError> {
+    let tensors = || (0..graph.tensors.len()).filter_map(|index| graph.tensor(index)?.ok());
+    let mut written = Written([0; _]);
+    written.write(input, tensors());
+    for index in 0..graph.ops.len() {
+        let at = |fault| FormatError::Op { index, fault };
+        let Some(op) = graph.op(index) else { break };
+        let op = op.map_err(at)?;
+        check_op(&op, &written).map_err(at)?;
+        match op.output() {
+            Some(output) => written.write(output, tensors()),
+            None if index + 1 < graph.ops.len() => return Err(at(OpFault::LogitsNotLast)),
+            None => return Ok(()),
+        }
+    }
+    Err(FormatError::NoLogits)
+}
+
+fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
+    let inputs = [Some(op.input()), op.residual().map(|residual| residual.operand)];
+    for operand in inputs.into_iter().flatten() {
+        if !written.contains(operand.index) {
+            return Err(OpFault::NotWritten(operand.index as u16));
+        }
+        if op.output().is_some_and(|output| output.tensor.overlaps(&operand.tensor)) {
+            return Err(OpFault::Overlap);
+        }
+    }
+    match op {
+        Op::Conv(op) => check_filter(&op.filter),
+        Op::Logits(op) => check_filter(&op.filter),
+        Op::Add(_) | Op::GlobalAvgPool(_) => Ok(()),
+    }
+}

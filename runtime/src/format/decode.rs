@@ -1,0 +1,275 @@
+//! Records to tensors and operations. The same code checks a file and, later, reads it.
+
+use super::bytes::{Record, slice};
+use super::error::{InputFault, OpFault, TensorFault};
+use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_BIAS, MAX_DEPTH, MAX_PRE, MAX_SHIFT, NO_TENSOR};
+use crate::plan::{
+    AddOp, ConvOp, Filter, Input, InputRule, LogitsOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
+};
+
+type OpRecord<'a> = Record<'a, { layout::OP_BYTES }>;
+
+/// The parts of a file that tensors and operations are read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Graph<'a> {
+    pub sample_arena: u32,
+    pub tensors: &'a [[u8; layout::TENSOR_BYTES]],
+    pub ops: &'a [[u8; layout::OP_BYTES]],
+    pub weights: &'a [u8],
+    pub classes: usize,
+}
+
+impl<'a> Graph<'a> {
+    /// The tensor of this index; none if there is none.
+    pub fn tensor(&self, index: usize) -> Option<Result<Tensor, TensorFault>> {
+        self.tensors.get(index).map(|record| decode_tensor(Record(record), self.sample_arena))
+    }
+
+    /// The operation of this index; none if there is none.
+    pub fn op(&self, index: usize) -> Option<Result<Op<'a>, OpFault>> {
+        self.ops.get(index).map(|record| self.decode_op(Record(record)))
+    }
+
+    pub fn operand(&self, index: u16) -> Option<Operand> {
+        let tensor = self.tensor(usize::from(index))?.ok()?;
+        Some(Operand { index: usize::from(index), tensor })
+    }
+
+    fn decode_op(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
+        use layout::op;
+        if record.u8::<{ op::RESERVED }>() != 0 || !record.is_zero::<{ op::TAIL }, { layout::OP_BYTES }>() {
+            return Err(OpFault::Reserved);
+        }
+        match record.u8::<{ op::KIND }>() {
+            op::CONV => self.decode_conv(record).map(Op::Conv),
+            op::ADD => self.decode_add(record).map(Op::Add),
+            op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
+            op::LOGITS => self.decode_logits(record).map(Op::Logits),
+            kind => Err(OpFault::Kind(kind)),
+        }
+    }
+
+    fn input(&self, record: OpRecord<'a>) -> Result<Operand, OpFault> {
+        let index = record.u16::<{ layout::op::INPUT }>();
+        self.operand(index).ok_or(OpFault::Tensor(index))
+    }
+
+    fn output(&self, record: OpRecord<'a>) -> Result<Operand, OpFault> {
+        let index = record.u16::<{ layout::op::OUTPUT }>();
+        self.operand(index).ok_or(OpFault::Tensor(index))
+    }
+
+    /// The second operand, which must look like the output.
+    fn residual(&self, record: OpRecord<'a>, output: &Tensor) -> Result<Option<Residual>, OpFault> {
+        let index = record.u16::<{ layout::op::INPUT2 }>();
+        if index == NO_TENSOR {
+            return Ok(None);
+        }
+        let operand = self.operand(index).ok_or(OpFault::Tensor(index))?;
+        same_shape(&operand.tensor, output)?;
+        let (shift, mul) = (record.u8::<{ layout::op::SHIFT_B }>(), record.i16::<{ layout::op::MUL_B }>());
+        let rescale = decode_rescale(operand.tensor.zero_point, shift, mul)?;
+        Ok(Some(Residual { operand, rescale }))
+    }
+
+    fn decode_conv(&self, record: OpRecord<'a>) -> Result<ConvOp<'a>, OpFault> {
+        use layout::op;
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        let kernel = [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()].map(usize::from);
+        let stride = [record.u8::<{ op::STRIDE_H }>(), record.u8::<{ op::STRIDE_W }>()].map(usize::from);
+        let pad = [record.u8::<{ op::PAD_TOP }>(), record.u8::<{ op::PAD_LEFT }>()].map(usize::from);
+        if kernel.contains(&0) {
+            return Err(OpFault::Kernel);
+        }
+        if stride.contains(&0) {
+            return Err(OpFault::Stride);
+        }
+        let (from, to) = (input.tensor, output.tensor);
+        for (pad, out, stride, kernel, size) in [
+            (pad[0], to.height, stride[0], kernel[0], from.height),
+            (pad[1], to.width, stride[1], kernel[1], from.width),
+        ] {
+            let end = (out - 1) * stride + kernel;
+            if pad > from.border || end > size + from.border + pad {
+                return Err(OpFault::Window);
+            }
+        }
+        let depth = depth(kernel, from.stored)?;
+        let filter = self.filter(record, depth, to.channels)?;
+        let residual = self.residual(record, &to)?;
+        Ok(ConvOp { input, output, residual, kernel, stride, pad, lo: record.u8::<{ op::LO }>(), filter })
+    }
+
+    fn decode_add(&self, record: OpRecord<'a>) -> Result<AddOp, OpFault> {
+        use layout::op;
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        same_shape(&input.tensor, &output.tensor)?;
+        let (shift, mul) = (record.u8::<{ op::SHIFT_A }>(), record.i16::<{ op::MUL_A }>());
+        let rescale = decode_rescale(input.tensor.zero_point, shift, mul)?;
+        let residual = self.residual(record, &output.tensor)?;
+        Ok(AddOp { input, rescale, residual, output, lo: record.u8::<{ op::LO }>() })
+    }
+
+    fn decode_pool(&self, record: OpRecord<'a>) -> Result<PoolOp, OpFault> {
+        use layout::op;
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        let (from, to) = (input.tensor, output.tensor);
+        let pixels = from.height as u64 * from.width as u64;
+        if (to.height, to.width) != (1, 1) || pixels > layout::MAX_POOL_PIXELS as u64 {
+            return Err(OpFault::Shape);
+        }
+        same_channels(from.channels, to.channels)?;
+        let (bias, pre) = (record.i32::<{ op::BIAS }>(), record.u8::<{ op::PRE }>());
+        let mul = record.i16::<{ op::MUL_A }>();
+        check_requant(bias, mul, pre)?;
+        Ok(PoolOp { input, output, bias, pre, mul, lo: record.u8::<{ op::LO }>() })
+    }
+
+    fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {
+        use layout::op;
+        let input = self.input(record)?;
+        let kernel = [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()].map(usize::from);
+        if kernel != [input.tensor.height, input.tensor.width] {
+            return Err(OpFault::Shape);
+        }
+        let output = record.u16::<{ op::OUTPUT }>();
+        if output != NO_TENSOR {
+            return Err(OpFault::Tensor(output));
+        }
+        let filter = self.filter(record, depth(kernel, input.tensor.stored)?, self.classes)?;
+        Ok(LogitsOp { input, filter })
+    }
+
+    fn filter(&self, record: OpRecord<'a>, depth: usize, outputs: usize) -> Result<Filter<'a>, OpFault> {
+        use layout::op;
+        same_channels(outputs, usize::from(record.u16::<{ op::OUT_CHANNELS }>()))?;
+        let padded = outputs.next_multiple_of(BLOCK);
+        let (at, constants) = (record.u32::<{ op::WEIGHTS }>(), record.u32::<{ op::REQUANT }>());
+        let part = |offset: u32, length: usize| {
+            let bytes = slice(self.weights, offset as usize, length);
+            bytes.filter(|_| offset as usize % ALIGN == 0).ok_or(OpFault::WeightRange)
+        };
+        let weights = part(at, padded * depth)?;
+        let (bias, rest) = part(constants, padded * 7)?.split_at(padded * 4);
+        let (mul, pre) = rest.split_at(padded * 2);
+        let (bias, mul) = (bias.as_chunks().0, mul.as_chunks().0);
+        Ok(Filter { depth, outputs, padded, weights, bias, mul, pre })
+    }
+}
+
+/// Checks the values inside a filter; its shape was checked when it was decoded.
+pub(crate) fn check_filter(filter: &Filter<'_>) -> Result<(), OpFault> {
+    if filter.weights.iter().any(|&weight| weight.cast_signed() == i8::MIN) {
+        return Err(OpFault::Weight);
+    }
+    for ((bias, mul), &pre) in filter.bias.iter().zip(filter.mul).zip(filter.pre) {
+        check_requant(i32::from_le_bytes(*bias), i16::from_le_bytes(*mul), pre)?;
+    }
+    Ok(())
+}
+
+/// The input rule and the tensor it writes.
+pub(crate) fn decode_input(
+    record: Record<'_, { layout::INPUT_BYTES }>,
+    graph: &Graph<'_>,
+) -> Result<Input, InputFault> {
+    use layout::input;
+    let channels = record.u16::<{ input::CHANNELS }>();
+    if !(1..=layout::MAX_INPUT_CHANNELS).contains(&usize::from(channels)) {
+        return Err(InputFault::Channels(channels));
+    }
+    let index = record.u16::<{ input::TENSOR }>();
+    let operand = graph.operand(index).ok_or(InputFault::Tensor(index))?;
+    let [channels, height, width] =
+        [channels, record.u16::<{ input::HEIGHT }>(), record.u16::<{ input::WIDTH }>()].map(usize::from);
+    let tensor = operand.tensor;
+    if [tensor.channels, tensor.height, tensor.width] != [channels, height, width] {
+        return Err(InputFault::Shape);
+    }
+    let bytes = record.array::<{ input::RULES }, 32>();
+    let (numbers, _) = bytes.as_chunks::<4>();
+    let rules: [InputRule; 4] = core::array::from_fn(|c| InputRule {
+        mul: i32::from_le_bytes(numbers[2 * c]),
+        add: i32::from_le_bytes(numbers[2 * c + 1]),
+    });
+    for (channel, rule) in rules.iter().take(channels).enumerate() {
+        if !(1..=layout::MAX_INPUT_MUL).contains(&rule.mul) {
+            return Err(InputFault::Mul(channel));
+        }
+        if rule.add.unsigned_abs() > layout::MAX_INPUT_ADD.unsigned_abs() {
+            return Err(InputFault::Add(channel));
+        }
+    }
+    Ok(Input { channels, height, width, operand, rules })
+}
+
+fn decode_tensor(
+    record: Record<'_, { layout::TENSOR_BYTES }>,
+    sample_arena: u32,
+) -> Result<Tensor, TensorFault> {
+    use layout::tensor;
+    let offset = record.u32::<{ tensor::OFFSET }>();
+    let [height, width, channels] = [
+        record.u16::<{ tensor::HEIGHT }>(),
+        record.u16::<{ tensor::WIDTH }>(),
+        record.u16::<{ tensor::CHANNELS }>(),
+    ]
+    .map(usize::from);
+    if height == 0 || width == 0 || channels == 0 {
+        return Err(TensorFault::Empty);
+    }
+    if !(offset as usize).is_multiple_of(ALIGN) {
+        return Err(TensorFault::Alignment(offset));
+    }
+    if record.u32::<{ tensor::RESERVED }>() != 0 {
+        return Err(TensorFault::Reserved);
+    }
+    let border = usize::from(record.u8::<{ tensor::BORDER }>());
+    let stored = channels.next_multiple_of(CHANNEL_GROUP);
+    let pixels = (height + 2 * border) as u64 * (width + 2 * border) as u64;
+    let bytes = pixels * stored as u64;
+    let end = u64::from(offset) + bytes;
+    if end > u64::from(sample_arena) {
+        return Err(TensorFault::Range { end, arena: sample_arena });
+    }
+    let zero_point = record.u8::<{ tensor::ZERO_POINT }>();
+    let (offset, bytes) = (offset as usize, bytes as usize);
+    Ok(Tensor { offset, height, width, channels, stored, border, zero_point, bytes })
+}
+
+fn decode_rescale(zero_point: u8, shift: u8, mul: i16) -> Result<Rescale, OpFault> {
+    if shift > MAX_SHIFT {
+        return Err(OpFault::Shift(shift));
+    }
+    if mul < 0 {
+        return Err(OpFault::Mul(mul));
+    }
+    Ok(Rescale { zero_point, shift, mul })
+}
+
+fn check_requant(bias: i32, mul: i16, pre: u8) -> Result<(), OpFault> {
+    if bias.unsigned_abs() > MAX_BIAS.unsigned_abs() {
+        return Err(OpFault::Bias(bias));
+    }
+    if mul <= 0 {
+        return Err(OpFault::Mul(mul));
+    }
+    if !(1..=MAX_PRE).contains(&pre) {
+        return Err(OpFault::Pre(pre));
+    }
+    Ok(())
+}
+
+fn depth(kernel: [usize; 2], stored: usize) -> Result<usize, OpFault> {
+    let depth = (kernel[0] * kernel[1]) as u64 * stored as u64;
+    if depth > MAX_DEPTH as u64 { Err(OpFault::Depth(depth)) } else { Ok(depth as usize) }
+}
+
+fn same_channels(expected: usize, found: usize) -> Result<(), OpFault> {
+    if expected == found { Ok(()) } else { Err(OpFault::Channels { expected, found }) }
+}
+
+fn same_shape(a: &Tensor, b: &Tensor) -> Result<(), OpFault> {
+    same_channels(b.channels, a.channels)?;
+    if (a.height, a.width) == (b.height, b.width) { Ok(()) } else { Err(OpFault::Shape) }
+}

@@ -1,0 +1,412 @@
+//! Why a byte string is not a model.
+
+use super::layout::{MAX_CLASSES, Section};
+use core::error::Error;
+use core::fmt;
+
+/// Why a byte string is not a model: which part, what was expected, what was found.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatError {
+    /// The bytes end before the header, or before the length that the header gives.
+    Truncated {
+        /// Bytes needed.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// The bytes go on after the length that the header gives.
+    TrailingBytes {
+        /// Length in the header.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// Not a model file at all.
+    BadMagic,
+    /// A version that this runtime cannot read.
+    UnsupportedVersion {
+        /// Version in the header.
+        found: u32,
+    },
+    /// The content was altered.
+    Checksum {
+        /// Checksum of the bytes.
+        expected: u32,
+        /// Checksum in the header.
+        found: u32,
+    },
+    /// Reserved bytes of the header, the section table or a section's fixed part are not zero.
+    Reserved {
+        /// Section, or none for the header and the section table.
+        section: Option<Section>,
+    },
+    /// Zero or too many sections.
+    SectionCount {
+        /// Count in the header.
+        found: u32,
+    },
+    /// A section number without meaning.
+    UnknownSection {
+        /// The number.
+        kind: u32,
+    },
+    /// A section occurs twice.
+    DuplicateSection {
+        /// The section.
+        section: Section,
+    },
+    /// A mandatory section does not occur.
+    MissingSection {
+        /// The section.
+        section: Section,
+    },
+    /// A section is misaligned or leaves the file.
+    SectionRange {
+        /// The section.
+        section: Section,
+    },
+    /// A section overlaps another one.
+    SectionOverlap {
+        /// The section that starts later or is listed later.
+        section: Section,
+    },
+    /// A section does not have the length that its content needs.
+    SectionLength {
+        /// The section.
+        section: Section,
+        /// Bytes needed; for tables of records a multiple of it within the limit on records.
+        expected: usize,
+        /// Bytes of the section.
+        found: usize,
+    },
+    /// The image shape or the input rule.
+    Input(InputFault),
+    /// A tensor record.
+    Tensor {
+        /// Its index.
+        index: usize,
+        /// What is wrong.
+        fault: TensorFault,
+    },
+    /// An operation record, or what it does to the tensors.
+    Op {
+        /// Its index.
+        index: usize,
+        /// What is wrong.
+        fault: OpFault,
+    },
+    /// The last operation does not give logits (or there is no operation).
+    NoLogits,
+    /// The noise tables.
+    Noise(NoiseFault),
+    /// A certificate table.
+    Certificate {
+        /// Its index.
+        index: usize,
+        /// What is wrong.
+        fault: CertificateFault,
+    },
+    /// The class names.
+    Class(ClassFault),
+    /// The soft-vote table.
+    Softmax(SoftmaxFault),
+    /// The host's notes are not UTF-8.
+    Meta,
+}
+
+/// What is wrong with the INPUT section.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFault {
+    /// No channel or more than four.
+    Channels(u16),
+    /// No such tensor.
+    Tensor(u16),
+    /// The tensor's height, width or channels are not the image's.
+    Shape,
+    /// The multiplier of this channel is not in 1..=2^17.
+    Mul(usize),
+    /// The addend of this channel is not within ±2^29.
+    Add(usize),
+}
+
+/// What is wrong with a tensor record.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TensorFault {
+    /// Height, width or channels are zero.
+    Empty,
+    /// The offset is not a multiple of 64.
+    Alignment(u32),
+    /// The tensor leaves the arena of a sample.
+    Range {
+        /// First byte after the tensor.
+        end: u64,
+        /// Arena bytes of one sample.
+        arena: u32,
+    },
+    /// Reserved bytes are not zero.
+    Reserved,
+}
+
+/// What is wrong with an operation.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpFault {
+    /// No such kind of operation.
+    Kind(u8),
+    /// Reserved bytes are not zero.
+    Reserved,
+    /// No such tensor, or a tensor where none may be.
+    Tensor(u16),
+    /// Kernel height or width is zero.
+    Kernel,
+    /// Stride is zero.
+    Stride,
+    /// A window leaves the bordered input.
+    Window,
+    /// Kernel size times stored channels is above the limit.
+    Depth(u64),
+    /// Channels do not agree.
+    Channels {
+        /// Channels needed.
+        expected: usize,
+        /// Channels in the record.
+        found: usize,
+    },
+    /// Heights or widths do not agree.
+    Shape,
+    /// A left shift is above 7.
+    Shift(u8),
+    /// A multiplier is out of range.
+    Mul(i16),
+    /// A right shift is not in 1..=24.
+    Pre(u8),
+    /// A bias is not within ±2^29.
+    Bias(i32),
+    /// A weight is -128.
+    Weight,
+    /// Weights or requantisation constants are misaligned or leave the section.
+    WeightRange,
+    /// The output shares bytes with an input.
+    Overlap,
+    /// The input was not written before, or was overwritten since.
+    NotWritten(u16),
+    /// Logits that are not the last operation.
+    LogitsNotLast,
+}
+
+/// What is wrong with the NOISE section.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseFault {
+    /// The standard deviation is not a positive finite number.
+    Sigma,
+    /// The bits of a column index are not in 6..=14.
+    ColumnBits(u8),
+    /// An unknown method.
+    Method(u8),
+    /// Some noise value would take a pixel out of ±2^13.
+    Range {
+        /// Least noise value.
+        min: i32,
+        /// Largest noise value.
+        max: i64,
+    },
+}
+
+/// What is wrong with a certificate table.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// An unknown method.
+    Method(u8),
+    /// Reserved bytes are not zero.
+    Reserved,
+    /// No votes are counted, or none select the class in the two-stage form.
+    Samples,
+    /// The probability of error is not in (0, 1).
+    Alpha,
+    /// The first count is not above half the votes (radius), or not 0 (prediction).
+    First(u32),
+    /// The number of entries does not follow from the votes and the first count.
+    Length {
+        /// Entries needed.
+        expected: u64,
+        /// Entries found.
+        found: u64,
+    },
+    /// The entries are misaligned or leave the section.
+    Range,
+    /// Radii fall, or a least count is above n + 1.
+    Entry(usize),
+}
+
+/// What is wrong with the CLASSES section.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassFault {
+    /// Fewer than two classes or too many.
+    Count(u16),
+    /// The names end early or bytes follow them.
+    Length,
+    /// This name is not UTF-8.
+    Utf8(usize),
+}
+
+/// What is wrong with the SOFTMAX section.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SoftmaxFault {
+    /// The shift is above 63.
+    Shift(u8),
+    /// The first entry is zero, or this entry is above the one before.
+    Entry(usize),
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Truncated { expected, found } => {
+                write!(f, "truncated: {expected} bytes expected, {found} found")
+            }
+            Self::TrailingBytes { expected, found } => {
+                write!(f, "trailing bytes: {expected} bytes expected, {found} found")
+            }
+            Self::BadMagic => write!(f, "not a ringfence model (wrong magic)"),
+            Self::UnsupportedVersion { found } => {
+                write!(f, "format version {found} is not supported, only {}", super::layout::VERSION)
+            }
+            Self::Checksum { expected, found } => {
+                write!(f, "checksum of the content is {expected:08x}, the header says {found:08x}")
+            }
+            Self::Reserved { section: None } => write!(f, "reserved bytes of the header are not zero"),
+            Self::Reserved { section: Some(section) } => {
+                write!(f, "reserved bytes of section {section:?} are not zero")
+            }
+            Self::SectionCount { found } => write!(f, "{found} sections, 1..=32 expected"),
+            Self::UnknownSection { kind } => write!(f, "unknown section {kind}"),
+            Self::DuplicateSection { section } => write!(f, "section {section:?} occurs twice"),
+            Self::MissingSection { section } => write!(f, "section {section:?} is missing"),
+            Self::SectionRange { section } => {
+                write!(f, "section {section:?} is misaligned or leaves the file")
+            }
+            Self::SectionOverlap { section } => write!(f, "section {section:?} overlaps another section"),
+            Self::SectionLength { section, expected, found } => {
+                write!(f, "section {section:?} has {found} bytes, {expected} expected")
+            }
+            Self::Input(fault) => write!(f, "input: {fault}"),
+            Self::Tensor { index, fault } => write!(f, "tensor {index}: {fault}"),
+            Self::Op { index, fault } => write!(f, "operation {index}: {fault}"),
+            Self::NoLogits => write!(f, "the last operation does not give logits"),
+            Self::Noise(fault) => write!(f, "noise: {fault}"),
+            Self::Certificate { index, fault } => write!(f, "certificate table {index}: {fault}"),
+            Self::Class(fault) => write!(f, "classes: {fault}"),
+            Self::Softmax(fault) => write!(f, "softmax: {fault}"),
+            Self::Meta => write!(f, "the host's notes are not UTF-8"),
+        }
+    }
+}
+
+impl fmt::Display for InputFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Channels(found) => write!(f, "{found} channels, 1..=4 expected"),
+            Self::Tensor(index) => write!(f, "there is no tensor {index}"),
+            Self::Shape => write!(f, "the tensor does not have the shape of the image"),
+            Self::Mul(channel) => write!(f, "multiplier of channel {channel} is not in 1..=2^17"),
+            Self::Add(channel) => write!(f, "addend of channel {channel} is not within 2^29 of zero"),
+        }
+    }
+}
+
+impl fmt::Display for TensorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Empty => write!(f, "height, width or channels are zero"),
+            Self::Alignment(offset) => write!(f, "offset {offset} is not a multiple of 64"),
+            Self::Range { end, arena } => write!(f, "ends at byte {end} of an arena of {arena}"),
+            Self::Reserved => write!(f, "reserved bytes are not zero"),
+        }
+    }
+}
+
+impl fmt::Display for OpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Kind(found) => write!(f, "unknown kind {found}"),
+            Self::Reserved => write!(f, "reserved bytes are not zero"),
+            Self::Tensor(index) => write!(f, "tensor {index} does not exist or may not be here"),
+            Self::Kernel => write!(f, "the kernel has no height or no width"),
+            Self::Stride => write!(f, "a stride is zero"),
+            Self::Window => write!(f, "a window leaves the bordered input"),
+            Self::Depth(found) => write!(f, "depth {found} is above {}", super::layout::MAX_DEPTH),
+            Self::Channels { expected, found } => write!(f, "{found} channels, {expected} expected"),
+            Self::Shape => write!(f, "heights or widths do not agree"),
+            Self::Shift(found) => write!(f, "left shift {found} is above 7"),
+            Self::Mul(found) => write!(f, "multiplier {found} is out of range"),
+            Self::Pre(found) => write!(f, "right shift {found} is not in 1..=24"),
+            Self::Bias(found) => write!(f, "bias {found} is not within 2^29 of zero"),
+            Self::Weight => write!(f, "a weight is -128"),
+            Self::WeightRange => write!(f, "weights or their constants are misaligned or out of range"),
+            Self::Overlap => write!(f, "the output shares bytes with an input"),
+            Self::NotWritten(index) => write!(f, "tensor {index} holds nothing that can be read"),
+            Self::LogitsNotLast => write!(f, "logits are not the last operation"),
+        }
+    }
+}
+
+impl fmt::Display for NoiseFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Sigma => write!(f, "sigma is not positive and finite"),
+            Self::ColumnBits(found) => write!(f, "{found} column bits, 6..=14 expected"),
+            Self::Method(found) => write!(f, "unknown method {found}"),
+            Self::Range { min, max } => write!(f, "values {min}..={max} take a pixel out of 2^13"),
+        }
+    }
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Method(found) => write!(f, "unknown method {found}"),
+            Self::Reserved => write!(f, "reserved bytes are not zero"),
+            Self::Samples => write!(f, "no votes to count or to select by"),
+            Self::Alpha => write!(f, "alpha is not in (0, 1)"),
+            Self::First(found) => write!(f, "first count {found} is out of place"),
+            Self::Length { expected, found } => write!(f, "{found} entries, {expected} expected"),
+            Self::Range => write!(f, "entries are misaligned or out of range"),
+            Self::Entry(index) => write!(f, "entry {index} is out of order or out of range"),
+        }
+    }
+}
+
+impl fmt::Display for ClassFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Count(found) => write!(f, "{found} classes, 2..={MAX_CLASSES} expected"),
+            Self::Length => write!(f, "names do not fill the section"),
+            Self::Utf8(index) => write!(f, "name {index} is not UTF-8"),
+        }
+    }
+}
+
+impl fmt::Display for SoftmaxFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Shift(found) => write!(f, "shift {found} is above 63"),
+            Self::Entry(index) => write!(f, "entry {index} is zero or rises"),
+        }
+    }
+}
+
+impl Error for FormatError {}
+impl Error for InputFault {}
+impl Error for TensorFault {}
+impl Error for OpFault {}
+impl Error for NoiseFault {}
+impl Error for CertificateFault {}
+impl Error for ClassFault {}
+impl Error for SoftmaxFault {}

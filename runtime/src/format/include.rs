@@ -1,0 +1,25 @@
+//! Model files compiled into a program.
+
+/// Bytes at an address that is a multiple of 64, as the sections of a model file are within it.
+///
+/// [`include_rfm!`](crate::include_rfm) makes one; alignment costs nothing and keeps weight loads within
+/// one cache line.
+#[repr(C, align(64))]
+pub struct Aligned<B: ?Sized> {
+    /// The bytes.
+    pub bytes: B,
+}
+
+/// Includes a model file like `include_bytes!`, aligned to 64 bytes, as a `&'static [u8]`.
+///
+/// ```ignore
+/// static MODEL: &[u8] = ringfence_runtime::include_rfm!("signs.rfm");
+/// ```
+#[macro_export]
+macro_rules! include_rfm {
+    ($path:expr) => {{
+        static FILE: &$crate::format::Aligned<[u8]> =
+            &$crate::format::Aligned { bytes: *include_bytes!($path) };
+        &FILE.bytes
+    }};
+}

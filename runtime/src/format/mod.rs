@@ -1,0 +1,23 @@
+//! The `.rfm` model file: one flat, versioned, checksummed little-endian file, read in place.
+//!
+//! [`Model::parse`] is total: any byte string gives a model or a [`FormatError`]. It checks everything that
+//! the kernels rely on (ranges, shapes, windows, operand limits, who wrote what before whom), so that after
+//! it no kernel can index out of bounds or overflow an `i32`.
+
+mod bytes;
+mod dataflow;
+mod decode;
+mod error;
+mod header;
+mod include;
+pub mod layout;
+mod model;
+mod tables;
+
+pub use error::{
+    CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
+};
+pub use include::Aligned;
+pub use layout::{MAX_CLASSES, Section, checksum};
+pub use model::Model;
+pub use tables::{CertificateTable, Method, NoiseTable, Softmax};

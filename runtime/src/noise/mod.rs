@@ -1,0 +1,1 @@
+//! Counter-seeded noise on the pixel grid.

@@ -1,0 +1,157 @@
+//! Convolution with fused requantisation and residual.
+
+use super::requant::{finish, requant, rescale};
+use crate::format::layout::{BLOCK, CHANNEL_GROUP};
+use crate::plan::{ConvOp, Filter, Rescale, Tensor};
+
+/// A convolution as byte positions: all that a kernel needs, worked out once per operation.
+///
+/// The window of output pixel `(y, x)` starts at `origin + y * step_y + x * step_x` of the input and consists
+/// of `rows` contiguous runs of `run` bytes, `row_bytes` apart; run `i` meets depths `i * run..(i + 1) * run`.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvPlan<'a> {
+    pub(crate) filter: Filter<'a>,
+    pub(crate) input_bytes: usize,
+    pub(crate) origin: usize,
+    pub(crate) step_y: usize,
+    pub(crate) step_x: usize,
+    pub(crate) rows: usize,
+    pub(crate) row_bytes: usize,
+    pub(crate) run: usize,
+    pub(crate) output: Tensor,
+    pub(crate) lo: u8,
+    pub(crate) residual: Option<ResidualPlan>,
+}
+
+/// A fused residual as byte positions.
+#[derive(Clone, Copy, Debug)]
+pub struct ResidualPlan {
+    pub(crate) rescale: Rescale,
+    pub(crate) tensor: Tensor,
+}
+
+impl<'a> ConvPlan<'a> {
+    /// Works out the positions, and checks that all of them lie within the tensors; always the case for
+    /// operations of a parsed model.
+    pub fn new(op: &ConvOp<'a>) -> Option<Self> {
+        let (input, output) = (op.input.tensor, op.output.tensor);
+        let [up, left] = [input.border.checked_sub(op.pad[0])?, input.border.checked_sub(op.pad[1])?];
+        let plan = Self {
+            filter: op.filter,
+            input_bytes: input.bytes,
+            origin: up * input.row_bytes() + left * input.stored,
+            step_y: op.stride[0] * input.row_bytes(),
+            step_x: op.stride[1] * input.stored,
+            rows: op.kernel[0],
+            row_bytes: input.row_bytes(),
+            run: op.kernel[1] * input.stored,
+            output,
+            lo: op.lo,
+            residual: op
+                .residual
+                .map(|residual| ResidualPlan { rescale: residual.rescale, tensor: residual.operand.tensor }),
+        };
+        plan.is_consistent().then_some(plan)
+    }
+
+    /// Restates, in bytes, what the parser checked.
+    fn is_consistent(&self) -> bool {
+        let (output, filter) = (&self.output, &self.filter);
+        let last_window = self.window(output.height - 1, output.width - 1);
+        let same = |t: &Tensor| (t.height, t.width, t.stored) == (output.height, output.width, output.stored);
+        last_window + (self.rows - 1) * self.row_bytes + self.run <= self.input_bytes
+            && self.run.is_multiple_of(CHANNEL_GROUP)
+            && filter.depth == self.rows * self.run
+            && output.channels == filter.outputs
+            && filter.padded == filter.outputs.next_multiple_of(BLOCK)
+            && filter.weights.len() == filter.padded * filter.depth
+            && [filter.bias.len(), filter.mul.len(), filter.pre.len()] == [filter.padded; 3]
+            && is_within(output)
+            && self.residual.is_none_or(|residual| same(&residual.tensor) && is_within(&residual.tensor))
+    }
+
+    /// First byte of the window of an output pixel.
+    pub(crate) fn window(&self, y: usize, x: usize) -> usize {
+        self.origin + y * self.step_y + x * self.step_x
+    }
+}
+
+fn is_within(tensor: &Tensor) -> bool {
+    let rows = tensor.height + 2 * tensor.border;
+    tensor.stored == tensor.channels.next_multiple_of(CHANNEL_GROUP)
+        && rows * tensor.row_bytes() == tensor.bytes
+}
+
+/// The tensors of one sample that a convolution reads and writes, of the sizes that its plan asks for.
+#[derive(Debug)]
+pub struct ConvData<'a> {
+    pub(crate) input: &'a [u8],
+    pub(crate) residual: Option<(ResidualPlan, &'a [u8])>,
+    pub(crate) output: &'a mut [u8],
+}
+
+impl<'a> ConvData<'a> {
+    /// Pairs the plan with whole tensors; none if a size differs or the residual is missing.
+    pub fn new(
+        plan: &ConvPlan<'_>,
+        input: &'a [u8],
+        residual: Option<&'a [u8]>,
+        output: &'a mut [u8],
+    ) -> Option<Self> {
+        let residual = match (plan.residual, residual) {
+            (Some(plan), Some(bytes)) if bytes.len() == plan.tensor.bytes => Some((plan, bytes)),
+            (None, None) => None,
+            _ => return None,
+        };
+        let fits = input.len() == plan.input_bytes && output.len() == plan.output.bytes;
+        fits.then_some(Self { input, residual, output })
+    }
+}
+
+/// Convolves one sample: the interior of the output tensor, padding channels included.
+pub fn conv(plan: &ConvPlan<'_>, data: ConvData<'_>) {
+    let output = &plan.output;
+    for block in 0..plan.filter.blocks() {
+        let weights = plan.filter.block_weights(block);
+        let constants = plan.filter.requant(block);
+        let channel = block * BLOCK;
+        let channels = BLOCK.min(output.stored.saturating_sub(channel));
+        for y in 0..output.height {
+            for x in 0..output.width {
+                let window = plan.window(y, x);
+                let runs = (0..plan.rows).map(|row| &data.input[window + row * plan.row_bytes..][..plan.run]);
+                let acc = accumulate(constants.bias, weights, runs);
+                let pixel = &mut data.output[output.index(y, x, channel)..][..channels];
+                for (o, y_out) in pixel.iter_mut().enumerate() {
+                    let mut sum = requant(acc[o], constants.pre[o], constants.mul[o]);
+                    if let Some((residual, bytes)) = data.residual {
+                        sum += rescale(bytes[residual.tensor.index(y, x, channel + o)], residual.rescale);
+                    }
+                    *y_out = finish(sum, output.zero_point, plan.lo);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of a window with the weights of a block (`[depth/4][16][4]`) to the biases.
+pub(super) fn accumulate<'a>(
+    mut acc: [i32; BLOCK],
+    weights: &[u8],
+    runs: impl Iterator<Item = &'a [u8]>,
+) -> [i32; BLOCK] {
+    let (mut weights, _) = weights.as_chunks::<{ BLOCK * CHANNEL_GROUP }>();
+    for run in runs {
+        let (groups, _) = run.as_chunks::<CHANNEL_GROUP>();
+        for (u, w) in groups.iter().zip(weights) {
+            let (w, _) = w.as_chunks::<CHANNEL_GROUP>();
+            for (acc, w) in acc.iter_mut().zip(w) {
+                for (&u, &w) in u.iter().zip(w) {
+                    *acc += i32::from(u) * i32::from(w.cast_signed());
+                }
+            }
+        }
+        weights = &weights[groups.len()..];
+    }
+    acc
+}

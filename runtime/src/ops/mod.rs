@@ -1,0 +1,23 @@
+//! The scalar definition of every operation: the numbers that each backend must give.
+//!
+//! Activations are u8 with a zero point, weights i8, accumulators i32; see [`requant`] for the one rounding
+//! rule. The functions take the bytes of whole tensors, borders included, and write the interior of the
+//! output; [`fill_border`] writes its border.
+
+mod add;
+mod argmax;
+mod border;
+mod conv;
+mod input;
+mod logits;
+mod pool;
+mod requant;
+
+pub use add::add;
+pub use argmax::argmax;
+pub use border::fill_border;
+pub use conv::{ConvData, ConvPlan, ResidualPlan, conv};
+pub use input::quantise;
+pub use logits::logits;
+pub use pool::global_avg_pool;
+pub use requant::{finish, requant, rescale};

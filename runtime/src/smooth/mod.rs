@@ -1,0 +1,1 @@
+//! Votes, predictions and certificates over noisy copies of an image.
