@@ -1,1 +1,37 @@
 //! ONNX graphs as ringfence understands them.
+//!
+//! [`parse`] turns the bytes of an ONNX file into a small typed [`Graph`] of float layers, or says which node it
+//! cannot express. Nothing is approximated and nothing is left out silently. [`FloatModel`] runs the same file
+//! in tract: it supplies the activations that calibration looks at and is the oracle of validation.
+
+mod arithmetic;
+mod attributes;
+mod constant;
+mod error;
+mod float_model;
+mod graph;
+mod layers;
+mod pooling;
+mod reader;
+mod shaping;
+
+pub use error::OnnxError;
+pub use float_model::FloatModel;
+pub use graph::{Affine, Conv, Dense, Graph, Node, NodeId, Op, Padding, Shape};
+
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::Framework;
+
+/// A result whose error says what is wrong; the reader adds the node's name, operator and input shapes.
+type Reason<T> = Result<T, String>;
+
+/// Reads an ONNX file: any byte string gives a graph or an error.
+pub fn parse(bytes: &[u8]) -> Result<Graph, OnnxError> {
+    reader::read(&decode(bytes)?)
+}
+
+fn decode(mut bytes: &[u8]) -> Result<ModelProto, OnnxError> {
+    tract_onnx::onnx()
+        .proto_model_for_read(&mut bytes)
+        .map_err(|error| OnnxError::Protobuf(format!("{error:#}")))
+}

@@ -1,0 +1,209 @@
+//! The float graph: the few layers a residual classifier is made of, with their weights, in execution order.
+
+use std::fmt;
+
+use ndarray::{Array2, Array4};
+
+/// Index of a node in [`Graph::nodes`]; also names the value that the node makes.
+pub type NodeId = usize;
+
+/// Shape of one sample's value; the batch axis is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Channels, height and width of a feature map (`[N, C, H, W]` in ONNX).
+    Map {
+        /// Channels.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// Features of a vector (`[N, F]` in ONNX).
+    Vector(usize),
+}
+
+impl Shape {
+    /// Length of the axis that follows the batch axis.
+    pub fn channels(self) -> usize {
+        match self {
+            Shape::Map { channels, .. } => channels,
+            Shape::Vector(features) => features,
+        }
+    }
+
+    /// Values in one sample.
+    pub fn len(self) -> usize {
+        match self {
+            Shape::Map { channels, height, width } => channels * height * width,
+            Shape::Vector(features) => features,
+        }
+    }
+
+    /// True when no value is held; the reader makes no such shape.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Map { channels, height, width } => write!(f, "[N, {channels}, {height}, {width}]"),
+            Shape::Vector(features) => write!(f, "[N, {features}]"),
+        }
+    }
+}
+
+/// Zero padding of a map, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows above.
+    pub top: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// Both paddings, one around the other.
+    pub fn around(self, inner: Padding) -> Padding {
+        Padding {
+            top: self.top + inner.top,
+            left: self.left + inner.left,
+            bottom: self.bottom + inner.bottom,
+            right: self.right + inner.right,
+        }
+    }
+}
+
+/// Convolution (group 1, dilation 1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv {
+    /// Weights, `[out, in, kernel height, kernel width]`.
+    pub weight: Array4<f32>,
+    /// One per output channel.
+    pub bias: Vec<f32>,
+    /// Step down and to the right.
+    pub strides: (usize, usize),
+    /// Zero padding of the input.
+    pub padding: Padding,
+}
+
+/// Fully connected layer: `y = W x + b`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// Weights, `[out, in]`; `in` in ONNX order (channel, row, column) when the input is a flattened map.
+    pub weight: Array2<f32>,
+    /// One per output.
+    pub bias: Vec<f32>,
+}
+
+/// `y = mul[c] x + add[c]` for channel c: batch normalisation, or normalisation by constants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// Factor of each channel.
+    pub mul: Vec<f64>,
+    /// Offset of each channel.
+    pub add: Vec<f64>,
+}
+
+impl Affine {
+    /// `y = x` on `channels` channels.
+    pub fn identity(channels: usize) -> Self {
+        Self { mul: vec![1.0; channels], add: vec![0.0; channels] }
+    }
+
+    /// `next(self(x))`; both must have the same number of channels.
+    pub fn then(&self, next: &Affine) -> Affine {
+        let mul = self.mul.iter().zip(&next.mul).map(|(a, b)| a * b).collect();
+        let add = self.add.iter().zip(&next.mul).zip(&next.add).map(|((a, m), b)| a * m + b).collect();
+        Affine { mul, add }
+    }
+}
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// The image: a map of real values. Always node 0, and only node 0.
+    Input,
+    /// See [`Conv`].
+    Conv(Conv),
+    /// See [`Dense`].
+    Dense(Dense),
+    /// See [`Affine`].
+    Affine(Affine),
+    /// Zero padding.
+    Pad(Padding),
+    /// `max(x, 0)`.
+    Relu,
+    /// Sum of two values of one shape.
+    Add,
+    /// Mean over rows and columns; the result is a map of one pixel.
+    GlobalAvgPool,
+    /// Map to vector, in order channel, row, column.
+    Flatten,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Name of the ONNX node (its first output where the node has no name).
+    pub name: String,
+    /// ONNX operator, for messages.
+    pub op_type: String,
+    /// Name of the ONNX value this node makes.
+    pub value: String,
+    /// What it computes.
+    pub op: Op,
+    /// The nodes it reads; all have smaller indices.
+    pub inputs: Vec<NodeId>,
+    /// Shape of the value it makes.
+    pub shape: Shape,
+}
+
+/// A float network from one image to one output, every node needed for that output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// Nodes in execution order; the first is the input.
+    pub nodes: Vec<Node>,
+    /// The node whose value is the network's output.
+    pub output: NodeId,
+}
+
+impl Graph {
+    /// How many nodes read each node's value; the network's output counts as one more reader.
+    pub fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.nodes.len()];
+        for input in self.nodes.iter().flat_map(|node| &node.inputs) {
+            readers[*input] += 1;
+        }
+        readers[self.output] += 1;
+        readers
+    }
+
+    /// The graph without the nodes that its output does not depend on. The input node stays.
+    pub fn pruned(self) -> Graph {
+        let mut needed = vec![false; self.nodes.len()];
+        needed[0] = true;
+        needed[self.output] = true;
+        for (id, node) in self.nodes.iter().enumerate().rev() {
+            if needed[id] {
+                node.inputs.iter().for_each(|input| needed[*input] = true);
+            }
+        }
+        let mut renumbered = vec![0; self.nodes.len()];
+        let mut nodes = Vec::new();
+        for (id, mut node) in self.nodes.into_iter().enumerate() {
+            if needed[id] {
+                renumbered[id] = nodes.len();
+                node.inputs.iter_mut().for_each(|input| *input = renumbered[*input]);
+                nodes.push(node);
+            }
+        }
+        Graph { output: renumbered[self.output], nodes }
+    }
+}

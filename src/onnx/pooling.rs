@@ -1,0 +1,52 @@
+//! Readers of the average over the whole map, in its three spellings.
+
+use super::Reason;
+use super::graph::{Op, Shape};
+use super::reader::{Made, Site};
+
+/// GlobalAveragePool.
+pub fn global_average_pool(site: &mut Site<'_>) -> Reason<Made> {
+    let (input, channels, ..) = site.map(0)?;
+    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape: pixel(channels) })
+}
+
+/// AveragePool whose window is the whole map.
+pub fn average_pool(site: &mut Site<'_>) -> Reason<Made> {
+    let (input, channels, height, width) = site.map(0)?;
+    let kernel = site.attributes.ints("kernel_shape")?.unwrap_or_default();
+    if kernel != [height as i64, width as i64] {
+        return Err(format!("window {kernel:?}: only the whole map ([{height}, {width}]) is supported"));
+    }
+    site.attributes.require_all("pads", 0)?;
+    site.attributes.require_all("dilations", 1)?;
+    match site.attributes.string("auto_pad")?.as_deref() {
+        None | Some("NOTSET" | "VALID") => {}
+        Some(mode) => return Err(format!("auto_pad {mode}: only an unpadded window is supported")),
+    }
+    // One window, no padding: these cannot matter.
+    ["strides", "ceil_mode", "count_include_pad"].iter().for_each(|name| site.attributes.ignore(name));
+    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape: pixel(channels) })
+}
+
+/// ReduceMean over rows and columns; without `keepdims` it makes a vector.
+pub fn reduce_mean(site: &mut Site<'_>) -> Reason<Made> {
+    let (input, channels, ..) = site.map(0)?;
+    let keep = site.attributes.int("keepdims")?.unwrap_or(1) != 0;
+    site.attributes.require_int("noop_with_empty_axes", 0, 0)?;
+    let attribute = site.attributes.ints("axes")?;
+    let axes = match site.optional_constant(1)? {
+        Some(axes) => axes.as_ints()?,
+        None => attribute.unwrap_or_default(),
+    };
+    let mut axes: Vec<i64> = axes.iter().map(|axis| if *axis < 0 { axis + 4 } else { *axis }).collect();
+    axes.sort_unstable();
+    if axes != [2, 3] {
+        return Err(format!("axes {axes:?}: only rows and columns, [2, 3], are supported"));
+    }
+    let shape = if keep { pixel(channels) } else { Shape::Vector(channels) };
+    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape })
+}
+
+fn pixel(channels: usize) -> Shape {
+    Shape::Map { channels, height: 1, width: 1 }
+}

@@ -1,0 +1,287 @@
+//! Walks the nodes of an ONNX graph in order and makes the float graph.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+
+use super::attributes::Attributes;
+use super::constant::Constant;
+use super::error::OnnxError;
+use super::graph::{Graph, Node, NodeId, Op, Shape};
+use super::{Reason, arithmetic, layers, pooling, shaping};
+
+/// First operator set in which element-wise operators broadcast as they do today.
+const FIRST_OPSET: i64 = 7;
+
+/// Longest side and largest channel count of a map that the model format can hold.
+const MAX_SIDE: usize = u16::MAX as usize;
+
+/// What a name in the file stands for.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Known at compile time.
+    Constant(Rc<Constant>),
+    /// Computed from the image.
+    Node(NodeId),
+}
+
+/// What a node of the file turns into.
+pub enum Made {
+    /// A layer.
+    Layer {
+        /// What it computes.
+        op: Op,
+        /// From what.
+        inputs: Vec<NodeId>,
+        /// Into what.
+        shape: Shape,
+    },
+    /// Nothing: another name of a value.
+    Same(Value),
+}
+
+/// One node of the file with everything its reader may look at.
+pub struct Site<'a> {
+    /// Its attributes.
+    pub attributes: Attributes<'a>,
+    inputs: Vec<Option<(Value, Option<Shape>)>>,
+}
+
+impl Site<'_> {
+    /// The value at `index`.
+    pub fn value(&self, index: usize) -> Reason<Value> {
+        self.optional(index).cloned().ok_or_else(|| format!("input {index} is missing"))
+    }
+
+    fn optional(&self, index: usize) -> Option<&Value> {
+        self.inputs.get(index)?.as_ref().map(|(value, _)| value)
+    }
+
+    /// The computed value at `index` and its shape.
+    pub fn computed(&self, index: usize) -> Reason<(NodeId, Shape)> {
+        match self.inputs.get(index) {
+            Some(Some((Value::Node(id), Some(shape)))) => Ok((*id, *shape)),
+            Some(Some(_)) => Err(format!("input {index} is a constant, expected a value computed from the image")),
+            _ => Err(format!("input {index} is missing")),
+        }
+    }
+
+    /// The computed map at `index`: node, channels, height, width.
+    pub fn map(&self, index: usize) -> Reason<(NodeId, usize, usize, usize)> {
+        match self.computed(index)? {
+            (id, Shape::Map { channels, height, width }) => Ok((id, channels, height, width)),
+            (_, shape) => Err(format!("expected a map [N, C, H, W], found {shape}")),
+        }
+    }
+
+    /// The constant at `index`, if the input is given.
+    pub fn optional_constant(&self, index: usize) -> Reason<Option<&Constant>> {
+        match self.optional(index) {
+            None => Ok(None),
+            Some(Value::Constant(constant)) => Ok(Some(constant)),
+            Some(Value::Node(_)) => Err(format!("input {index} is computed from the image, expected a constant")),
+        }
+    }
+
+    /// The constant at `index`.
+    pub fn constant(&self, index: usize) -> Reason<&Constant> {
+        self.optional_constant(index)?.ok_or_else(|| format!("input {index} is missing"))
+    }
+
+    fn shapes(&self) -> String {
+        let shapes: Vec<String> =
+            self.inputs.iter().flatten().filter_map(|(_, shape)| shape.map(|s| s.to_string())).collect();
+        if shapes.is_empty() { "constants only".to_owned() } else { shapes.join(" and ") }
+    }
+}
+
+/// Reads the main graph of `model`.
+pub fn read(model: &ModelProto) -> Result<Graph, OnnxError> {
+    let graph = model.graph.as_ref().ok_or_else(|| OnnxError::Model("holds no graph".into()))?;
+    check_opset(model)?;
+    let mut reader = Reader { nodes: Vec::new(), values: HashMap::new() };
+    reader.initializers(graph)?;
+    reader.input(graph)?;
+    for proto in &graph.node {
+        reader.node(proto)?;
+    }
+    reader.finish(graph)
+}
+
+fn check_opset(model: &ModelProto) -> Result<(), OnnxError> {
+    let found = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
+    match found {
+        Some(version) if version >= FIRST_OPSET => Ok(()),
+        Some(version) => Err(OnnxError::Model(format!("operator set {version}, expected {FIRST_OPSET} or later"))),
+        None => Err(OnnxError::Model("names no operator set".into())),
+    }
+}
+
+fn is_standard(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
+struct Reader {
+    nodes: Vec<Node>,
+    values: HashMap<String, Value>,
+}
+
+impl Reader {
+    fn initializers(&mut self, graph: &GraphProto) -> Result<(), OnnxError> {
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().map(|t| t.name.as_str()).unwrap_or_default();
+            return Err(OnnxError::Model(format!("tensor {name} is sparse")));
+        }
+        for tensor in &graph.initializer {
+            let constant = Constant::decode(&tensor.name, tensor).map_err(OnnxError::Model)?;
+            self.values.insert(tensor.name.clone(), Value::Constant(Rc::new(constant)));
+        }
+        Ok(())
+    }
+
+    /// The one graph input that has no initializer is the image.
+    fn input(&mut self, graph: &GraphProto) -> Result<(), OnnxError> {
+        let free: Vec<&ValueInfoProto> =
+            graph.input.iter().filter(|input| !self.values.contains_key(&input.name)).collect();
+        let [input] = free.as_slice() else {
+            let names: Vec<&str> = free.iter().map(|input| input.name.as_str()).collect();
+            return Err(OnnxError::Model(format!("expected one input, found {names:?}")));
+        };
+        let shape = image_shape(input)
+            .map_err(|reason| OnnxError::Model(format!("input {}: {reason}", input.name)))?;
+        self.nodes.push(Node {
+            name: input.name.clone(),
+            op_type: "Input".into(),
+            value: input.name.clone(),
+            op: Op::Input,
+            inputs: Vec::new(),
+            shape,
+        });
+        self.values.insert(input.name.clone(), Value::Node(0));
+        Ok(())
+    }
+
+    fn node(&mut self, proto: &NodeProto) -> Result<(), OnnxError> {
+        let output = proto.output.first().filter(|name| !name.is_empty()).cloned().unwrap_or_default();
+        let name = if proto.name.is_empty() { output.clone() } else { proto.name.clone() };
+        let mut site = self.site(proto, &name)?;
+        let shape = site.shapes();
+        let made = dispatch(proto, &output, &mut site).and_then(|made| {
+            site.attributes.finish()?;
+            if output.is_empty() { Err("has no output".to_owned()) } else { Ok(made) }
+        });
+        let value = match made {
+            Ok(Made::Same(value)) => value,
+            Ok(Made::Layer { op, inputs, shape }) => {
+                let op_type = proto.op_type.clone();
+                self.nodes.push(Node { name, op_type, value: output.clone(), op, inputs, shape });
+                Value::Node(self.nodes.len() - 1)
+            }
+            Err(reason) => {
+                return Err(OnnxError::Unsupported { node: name, op: proto.op_type.clone(), shape, reason });
+            }
+        };
+        match self.values.insert(output.clone(), value) {
+            None => Ok(()),
+            Some(_) => Err(OnnxError::Model(format!("value {output} is defined twice"))),
+        }
+    }
+
+    fn site<'a>(&self, proto: &'a NodeProto, name: &str) -> Result<Site<'a>, OnnxError> {
+        let mut inputs = Vec::with_capacity(proto.input.len());
+        for input in &proto.input {
+            if input.is_empty() {
+                inputs.push(None);
+                continue;
+            }
+            let value = self.values.get(input).ok_or_else(|| {
+                OnnxError::Model(format!("node {name} reads {input}, which nothing before it defines"))
+            })?;
+            let shape = match value {
+                Value::Node(id) => Some(self.nodes[*id].shape),
+                Value::Constant(_) => None,
+            };
+            inputs.push(Some((value.clone(), shape)));
+        }
+        Ok(Site { attributes: Attributes::of(proto), inputs })
+    }
+
+    fn finish(self, graph: &GraphProto) -> Result<Graph, OnnxError> {
+        let [output] = graph.output.as_slice() else {
+            let names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+            return Err(OnnxError::Model(format!("expected one output, found {names:?}")));
+        };
+        match self.values.get(&output.name) {
+            Some(Value::Node(id)) => Ok(Graph { nodes: self.nodes, output: *id }.pruned()),
+            Some(Value::Constant(_)) => Err(OnnxError::Model(format!("output {} is a constant", output.name))),
+            None => Err(OnnxError::Model(format!("nothing defines the output {}", output.name))),
+        }
+    }
+}
+
+/// Shape of the image: float, `[N, C, H, W]`, N open or 1.
+fn image_shape(input: &ValueInfoProto) -> Reason<Shape> {
+    let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
+        return Err("has no tensor type".into());
+    };
+    if tensor.elem_type != DataType::Float as i32 {
+        let found = DataType::try_from(tensor.elem_type).map_or("unknown", |kind| kind.as_str_name());
+        return Err(format!("expected type FLOAT, found {found}"));
+    }
+    let dims: Vec<Option<i64>> = tensor.shape.iter().flat_map(|shape| &shape.dim).map(fixed).collect();
+    let shown = || {
+        let dims: Vec<String> =
+            dims.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).collect();
+        format!("[{}]", dims.join(", "))
+    };
+    let [batch, sides @ ..] = dims.as_slice() else { return Err("has no shape".into()) };
+    if !matches!(batch, None | Some(1)) {
+        return Err(format!("shape {}: export the model with a batch of 1 or an open batch axis", shown()));
+    }
+    let side = |side: &Option<i64>| {
+        side.and_then(|side| usize::try_from(side).ok()).filter(|side| (1..=MAX_SIDE).contains(side))
+    };
+    match sides.iter().map(side).collect::<Option<Vec<usize>>>().as_deref() {
+        Some(&[channels, height, width]) => Ok(Shape::Map { channels, height, width }),
+        _ => Err(format!("shape {}, expected [N, C, H, W] with fixed C, H and W up to {MAX_SIDE}", shown())),
+    }
+}
+
+fn fixed(dim: &tract_onnx::pb::tensor_shape_proto::Dimension) -> Option<i64> {
+    match dim.value {
+        Some(Dim::DimValue(value)) => Some(value),
+        _ => None,
+    }
+}
+
+fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made> {
+    if !is_standard(&proto.domain) {
+        return Err(format!("operator of the foreign domain {}", proto.domain));
+    }
+    match proto.op_type.as_str() {
+        "Conv" => layers::conv(site),
+        "Gemm" => layers::gemm(site),
+        "MatMul" => layers::mat_mul(site),
+        "BatchNormalization" => layers::batch_normalization(site),
+        "Relu" => layers::relu(site),
+        "Add" => arithmetic::add(site),
+        "Sub" => arithmetic::sub(site),
+        "Mul" => arithmetic::mul(site),
+        "Div" => arithmetic::div(site),
+        "GlobalAveragePool" => pooling::global_average_pool(site),
+        "AveragePool" => pooling::average_pool(site),
+        "ReduceMean" => pooling::reduce_mean(site),
+        "Flatten" => shaping::flatten(site),
+        "Reshape" => shaping::reshape(site),
+        "Squeeze" => shaping::squeeze(site),
+        "Pad" => shaping::pad(site),
+        "Identity" => site.value(0).map(Made::Same),
+        "Dropout" => shaping::dropout(site),
+        "Constant" => shaping::constant(site, output),
+        _ => Err("the operator is not supported".into()),
+    }
+}
