@@ -1,1 +1,142 @@
 //! Data sets: built in and on disk.
+//!
+//! A data set is named by a spec: `signs` (rendered, nothing to download) or `KIND:PATH` with the original files of
+//! CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST. Images are 8-bit, in channel-height-width order, on the pixel grid the
+//! certificates are about; nothing is normalised here (the model file carries its input rule).
+
+mod cifar;
+mod error;
+mod idx;
+mod memory;
+mod signs;
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+pub use error::DataError;
+pub use signs::Signs;
+
+/// The half of a data set an image is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// For fitting and calibration.
+    Train,
+    /// For reporting only.
+    Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        })
+    }
+}
+
+impl FromStr for Split {
+    type Err = DataError;
+
+    fn from_str(name: &str) -> Result<Self, DataError> {
+        match name {
+            "train" => Ok(Self::Train),
+            "test" => Ok(Self::Test),
+            _ => Err(DataError::Split { found: name.to_owned() }),
+        }
+    }
+}
+
+/// Extent of every image of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Colour planes: 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Bytes of one image.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Labelled 8-bit images, addressed by index; the same index always gives the same image.
+pub trait Dataset: Send + Sync {
+    /// Short name without a path: `signs`, `cifar10`, ...
+    fn name(&self) -> &str;
+
+    /// The spec that opens this data set again.
+    fn spec(&self) -> String;
+
+    /// Extent of every image.
+    fn shape(&self) -> Shape;
+
+    /// Class names; a label is an index into them.
+    fn classes(&self) -> &[String];
+
+    /// Number of images.
+    fn len(&self) -> usize;
+
+    /// Whether there is no image at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a left-right mirrored image still shows its class, so that training may flip images: true of photographs
+    /// of things, false of digits and of signs that point somewhere.
+    fn mirror_keeps_class(&self) -> bool {
+        false
+    }
+
+    /// Writes image `index` to `chw` and returns its label.
+    ///
+    /// # Errors
+    /// [`DataError::Index`] past the end; [`DataError::Buffer`] unless `chw` holds exactly [`Shape::bytes`] bytes.
+    fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError>;
+}
+
+/// The forms of spec that [`open`] understands, for help texts and errors.
+pub const SPECS: &str = "signs, cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR or fashion-mnist:DIR";
+
+/// Opens the data set that `spec` names.
+///
+/// # Errors
+/// [`DataError::Spec`] for an unknown form; otherwise the file at fault with the expected and the found size.
+pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
+    if spec == "signs" {
+        return Ok(Box::new(Signs::new(split)?));
+    }
+    let (kind, path) = match spec.split_once(':') {
+        Some((kind, path)) if !path.is_empty() => (kind, Path::new(path)),
+        _ => return Err(DataError::Spec { found: spec.to_owned() }),
+    };
+    Ok(Box::new(match kind {
+        "cifar10" => cifar::cifar10(path, split)?,
+        "cifar100" => cifar::cifar100(path, split)?,
+        "mnist" | "fashion-mnist" => idx::open(kind, path, split)?,
+        _ => return Err(DataError::Spec { found: spec.to_owned() }),
+    }))
+}
+
+/// Checks the arguments of [`Dataset::read`].
+fn check_read(index: usize, len: usize, shape: Shape, given: usize) -> Result<(), DataError> {
+    if index >= len {
+        return Err(DataError::Index { index, len });
+    }
+    if given != shape.bytes() {
+        return Err(DataError::Buffer { expected: shape.bytes(), found: given });
+    }
+    Ok(())
+}

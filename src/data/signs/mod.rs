@@ -1,0 +1,163 @@
+//! `signs`: traffic signs, rendered on demand, so that everything runs on a machine with nothing but Rust.
+//!
+//! An image is a function of the split and its index alone: `ChaCha8`, keyed by the split and with the index as stream
+//! number, chooses class, scene, pose, occlusion, light, blur and grain. Arithmetic is limited to operations that IEEE
+//! 754 rounds exactly and to solid anti-aliased fills, so the bytes are the same on every machine.
+
+mod camera;
+mod catalogue;
+mod drawing;
+mod scene;
+mod stream;
+
+use tiny_skia::Pixmap;
+
+use super::{DataError, Dataset, Shape, Split, check_read};
+use drawing::Layer;
+use stream::Stream;
+
+/// Rows and columns of a picture.
+const SIDE: usize = 32;
+/// Pixels of a picture.
+const PIXELS: usize = SIDE * SIDE;
+
+/// Rendered traffic signs: 3 x 32 x 32, sixteen classes, 50,000 training and 10,000 test images.
+pub struct Signs {
+    key: [u8; 32],
+    len: usize,
+    names: Vec<String>,
+    signs: Vec<Vec<Layer>>,
+}
+
+impl Signs {
+    /// The renderer of one split.
+    ///
+    /// # Errors
+    /// [`DataError::Drawing`] if the rasteriser refuses an outline of the catalogue.
+    pub fn new(split: Split) -> Result<Self, DataError> {
+        let (key, len) = match split {
+            Split::Train => (*b"ringfence signs, version 1 train", 50_000),
+            Split::Test => (*b"ringfence signs, version 1 test.", 10_000),
+        };
+        Ok(Self { key, len, names: catalogue::names(), signs: catalogue::draw_all()? })
+    }
+}
+
+impl Dataset for Signs {
+    fn name(&self) -> &str {
+        "signs"
+    }
+
+    fn spec(&self) -> String {
+        "signs".to_owned()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { channels: 3, height: SIDE, width: SIDE }
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.names
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
+        check_read(index, self.len, self.shape(), chw.len())?;
+        let mut stream = Stream::new(self.key, index as u64);
+        let label = stream.below(self.signs.len());
+        let side = SIDE as u32;
+        let mut canvas = Pixmap::new(side, side).ok_or(DataError::Drawing { what: "canvas" })?;
+        scene::render(&mut canvas, &self.signs[label], &mut stream);
+        camera::expose(&canvas, chw, &mut stream);
+        Ok(label)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn digest(split: Split, range: std::ops::Range<usize>) -> String {
+        let signs = Signs::new(split).unwrap();
+        let mut chw = vec![0; signs.shape().bytes()];
+        let mut hash = Sha256::new();
+        for index in range {
+            let label = signs.read(index, &mut chw).unwrap();
+            hash.update([label as u8]);
+            hash.update(&chw);
+        }
+        hash.finalize().iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    }
+
+    /// The bytes are part of what a shipped model was trained on: a change here is a new version of the data set.
+    #[test]
+    fn pictures_are_the_same_everywhere() {
+        assert_eq!(
+            digest(Split::Train, 0..200),
+            "510fdf2a2cc6fb9ed42b490aea9c133bd60a3d7d62eb8f21c3dcdf244d9ed2c9"
+        );
+        assert_eq!(
+            digest(Split::Test, 9_800..10_000),
+            "16a9fccac212b5cd5a9646d5e3d36cdd4f88c99f032faf851925077c74f3f28e"
+        );
+    }
+
+    #[test]
+    fn order_of_reading_does_not_matter() {
+        let signs = Signs::new(Split::Test).unwrap();
+        let (mut first, mut again) = (vec![0; 3072], vec![0; 3072]);
+        let label = signs.read(77, &mut first).unwrap();
+        signs.read(3, &mut again).unwrap();
+        assert_eq!(signs.read(77, &mut again).unwrap(), label);
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn every_class_is_about_as_frequent() {
+        let signs = Signs::new(Split::Train).unwrap();
+        let mut chw = vec![0; 3072];
+        let mut counts = [0_usize; 16];
+        for index in 0..1600 {
+            counts[signs.read(index, &mut chw).unwrap()] += 1;
+        }
+        // Mean 100, standard deviation below 10: six deviations.
+        assert!(counts.iter().all(|count| (40..=160).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn splits_share_no_picture() {
+        let pictures = |split| {
+            let signs = Signs::new(split).unwrap();
+            let mut chw = vec![0; 3072];
+            (0..300)
+                .map(|index| {
+                    signs.read(index, &mut chw).unwrap();
+                    chw.clone()
+                })
+                .collect::<std::collections::HashSet<_>>()
+        };
+        let (train, test) = (pictures(Split::Train), pictures(Split::Test));
+        assert_eq!((train.len(), test.len()), (300, 300));
+        assert!(train.is_disjoint(&test));
+    }
+
+    #[test]
+    fn arguments_are_checked() {
+        let signs = Signs::new(Split::Test).unwrap();
+        let error = signs.read(10_000, &mut [0; 3072]).unwrap_err();
+        assert_eq!(error.to_string(), "image 10000 does not exist: the data set has 10000 images");
+        let error = signs.read(0, &mut [0; 10]).unwrap_err();
+        assert_eq!(error.to_string(), "image buffer: expected 3072 bytes, found 10");
+    }
+}
