@@ -1,1 +1,5 @@
 //! The command line.
+
+mod error;
+
+pub use error::CliError;
