@@ -147,7 +147,7 @@ impl<'a> Graph<'a> {
         let (at, constants) = (record.u32::<{ op::WEIGHTS }>(), record.u32::<{ op::REQUANT }>());
         let part = |offset: u32, length: usize| {
             let bytes = slice(self.weights, offset as usize, length);
-            bytes.filter(|_| offset as usize % ALIGN == 0).ok_or(OpFault::WeightRange)
+            bytes.filter(|_| (offset as usize).is_multiple_of(ALIGN)).ok_or(OpFault::WeightRange)
         };
         let weights = part(at, padded * depth)?;
         let (bias, rest) = part(constants, padded * 7)?.split_at(padded * 4);

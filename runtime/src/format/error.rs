@@ -1,6 +1,6 @@
 //! Why a byte string is not a model.
 
-use super::layout::{MAX_CLASSES, Section};
+use super::layout::{MAX_CERTIFICATES, MAX_CLASSES, Section};
 use core::error::Error;
 use core::fmt;
 
@@ -100,6 +100,11 @@ pub enum FormatError {
     NoLogits,
     /// The noise tables.
     Noise(NoiseFault),
+    /// Too many certificate tables.
+    CertificateCount {
+        /// Count in the section.
+        found: u32,
+    },
     /// A certificate table.
     Certificate {
         /// Its index.
@@ -301,6 +306,9 @@ impl fmt::Display for FormatError {
             Self::Op { index, fault } => write!(f, "operation {index}: {fault}"),
             Self::NoLogits => write!(f, "the last operation does not give logits"),
             Self::Noise(fault) => write!(f, "noise: {fault}"),
+            Self::CertificateCount { found } => {
+                write!(f, "{found} certificate tables, at most {MAX_CERTIFICATES} expected")
+            }
             Self::Certificate { index, fault } => write!(f, "certificate table {index}: {fault}"),
             Self::Class(fault) => write!(f, "classes: {fault}"),
             Self::Softmax(fault) => write!(f, "softmax: {fault}"),

@@ -251,6 +251,8 @@ pub mod noise {
 
 /// Size of the fixed part of the CERTIFICATES section; table records follow.
 pub const CERTIFICATES_HEADER_BYTES: usize = 8;
+/// Most certificate tables.
+pub const MAX_CERTIFICATES: usize = 64;
 /// Size of one certificate table record.
 pub const CERTIFICATE_BYTES: usize = 32;
 

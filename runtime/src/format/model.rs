@@ -1,12 +1,12 @@
 //! A parsed model.
 
 use super::bytes::{Record, record};
+use super::dataflow;
 use super::decode::{Graph, decode_input};
 use super::error::{ClassFault, FormatError};
 use super::header::Sections;
-use super::layout::{self, MAX_CLASSES, Section};
+use super::layout::{self, CERTIFICATES_HEADER_BYTES, MAX_CLASSES, Section};
 use super::tables::{CertificateTable, NoiseTable, Softmax};
-use super::{dataflow, layout::CERTIFICATES_HEADER_BYTES};
 use crate::plan::{Input, Op, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -199,7 +199,11 @@ fn parse_certificates(section: &[u8]) -> Result<usize, FormatError> {
     if head.u32::<4>() != 0 {
         return Err(FormatError::Reserved { section: Some(Section::Certificates) });
     }
-    let count = head.u32::<0>() as usize;
+    let found = head.u32::<0>();
+    let count = found as usize;
+    if count > layout::MAX_CERTIFICATES {
+        return Err(FormatError::CertificateCount { found });
+    }
     for index in 0..count {
         CertificateTable::parse(section, index).map_err(|fault| FormatError::Certificate { index, fault })?;
     }

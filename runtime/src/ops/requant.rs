@@ -37,14 +37,15 @@ mod tests {
             let got = i64::from(requant(acc + (1 << (pre - 1)), pre, mul));
             let unit = 1i64 << (pre + 15);
             let exact = i64::from(acc) * i64::from(mul);
-            let saturated = exact.clamp(-32768 * i64::from(mul) << pre, (32767 * i64::from(mul)) << pre);
+            let saturated = exact.clamp((-32768 * i64::from(mul)) << pre, (32767 * i64::from(mul)) << pre);
             prop_assert!((got * unit - saturated).abs() <= unit, "{got} {exact} {unit}");
         }
 
         #[test]
         fn results_fit_i16(acc: i32, pre in 1u8..=24, mul in 1i16..=i16::MAX, u: u8, zero_point: u8, shift in 0u8..=7) {
             prop_assert!(i16::try_from(requant(acc, pre, mul)).is_ok());
-            prop_assert!(i16::try_from(rescale(u, Rescale { zero_point, shift, mul })).is_ok());
+            let rule = Rescale { zero_point, shift, mul };
+            prop_assert!(i16::try_from(rescale(u, rule)).is_ok());
         }
     }
 

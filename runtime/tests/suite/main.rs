@@ -1,0 +1,5 @@
+//! Tests of the runtime through its public interface.
+
+mod models;
+mod parser;
+mod support;

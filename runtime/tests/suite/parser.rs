@@ -1,0 +1,364 @@
+//! The parser: total, specific, and strict enough that whatever it accepts also runs.
+
+use crate::support::{Network, Rng, random_network, reseal};
+use proptest::prelude::*;
+use ringfence_runtime::exec::Executor;
+use ringfence_runtime::format::layout::{
+    self, HEADER_BYTES, SECTION_RECORD_BYTES, Section, header, input, noise, op, section, softmax, tensor,
+};
+use ringfence_runtime::format::{
+    CertificateFault, CertificateTable, ClassFault, InputFault, Method, NoiseFault, OpFault, SoftmaxFault,
+    TensorFault,
+};
+use ringfence_runtime::{Backend, FormatError, Model};
+use std::sync::OnceLock;
+
+/// Largest arena that the property tests run a mutated model in.
+const ARENA_LIMIT: usize = 1 << 16;
+
+const MODELS: usize = 64;
+
+/// One of a set of valid model files.
+fn model_file(index: usize) -> Vec<u8> {
+    static FILES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let file = |seed| random_network(&mut Rng(seed)).to_bytes();
+    FILES.get_or_init(|| (0..MODELS as u64).map(file).collect())[index].clone()
+}
+
+/// Start and length of a section.
+fn find(file: &[u8], kind: Section) -> (usize, usize) {
+    let table = &file[HEADER_BYTES..];
+    let field = |record: &[u8], at: usize| u32::from_le_bytes(record[at..at + 4].try_into().unwrap());
+    let record = table.chunks(SECTION_RECORD_BYTES).find(|r| field(r, section::KIND) == kind as u32).unwrap();
+    (field(record, section::OFFSET) as usize, field(record, section::LENGTH) as usize)
+}
+
+/// The error after bytes of a section were replaced (and the checksum made right again).
+fn fault(file: &[u8], kind: Section, at: usize, bytes: &[u8]) -> FormatError {
+    let mut file = file.to_vec();
+    let start = find(&file, kind).0 + at;
+    file[start..start + bytes.len()].copy_from_slice(bytes);
+    reseal(&mut file);
+    Model::parse(&file).unwrap_err()
+}
+
+/// Parses, and if that succeeds reads everything and runs the model on two samples.
+fn exercise(file: &[u8]) -> bool {
+    let Ok(model) = Model::parse(file) else { return false };
+    assert!((0..model.classes()).all(|class| model.class_name(class).is_some()));
+    assert_eq!(model.class_name(model.classes()), None);
+    assert_eq!(model.noise().words.len(), 1 << model.noise().column_bits);
+    for table in model.certificates() {
+        assert_eq!(table.entries().len() as u32, table.n() + 1 - table.first());
+        assert!(table.entry(table.n() + 1).is_none());
+    }
+    assert!(model.softmax().weight(0) >= model.softmax().weight(u32::MAX));
+    if model.sample_arena_bytes() > ARENA_LIMIT {
+        return true;
+    }
+    for backend in [Backend::Scalar, Backend::best()] {
+        let executor = Executor::new(&model, backend).unwrap();
+        let mut arena = vec![0x5A; model.arena_bytes(2)];
+        for sample in 0..2 {
+            let mut writer = executor.write_input(&mut arena, sample).unwrap();
+            let row = vec![i16::MAX; model.input().width];
+            writer.row(0, 0, &row);
+            writer.row(model.input().channels - 1, model.input().height - 1, &[i16::MIN]);
+            writer.row(usize::MAX, 0, &row);
+        }
+        let mut logits = vec![0; 2 * model.classes()];
+        executor.run(&mut arena, 2, &mut logits, |_, _, _| ()).unwrap();
+    }
+    true
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40_000))]
+
+    #[test]
+    fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..512), dressed: bool) {
+        if dressed && bytes.len() >= HEADER_BYTES {
+            bytes[..8].copy_from_slice(&layout::MAGIC);
+            bytes[8..12].copy_from_slice(&layout::VERSION.to_le_bytes());
+            let count = u32::from(bytes[header::SECTION_COUNT]) % 40;
+            bytes[header::SECTION_COUNT..][..4].copy_from_slice(&count.to_le_bytes());
+            reseal(&mut bytes);
+        }
+        prop_assert!(!exercise(&bytes));
+    }
+
+    #[test]
+    fn truncated_models_say_so(model in 0..MODELS, cut: prop::sample::Index, sealed: bool) {
+        let mut file = model_file(model);
+        let expected = file.len();
+        file.truncate(cut.index(expected));
+        let found = file.len();
+        if sealed {
+            // The length is made to agree: now something inside is missing.
+            reseal(&mut file);
+            prop_assert!(!exercise(&file));
+        } else {
+            let expected = if found < HEADER_BYTES { HEADER_BYTES } else { expected };
+            prop_assert_eq!(Model::parse(&file).err(), Some(FormatError::Truncated { expected, found }));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120_000))]
+
+    /// One to four bytes of the structure (all but weights and tables) replaced, often by small numbers.
+    #[test]
+    fn mutated_models_never_panic(model in 0..MODELS, edits in prop::collection::vec(any::<(prop::sample::Index, u8, bool)>(), 1..4)) {
+        let mut file = model_file(model);
+        let structure: Vec<usize> = [Section::Input, Section::Tensors, Section::Ops, Section::Certificates]
+            .into_iter()
+            .flat_map(|kind| { let (start, length) = find(&file, kind); start..start + length })
+            .chain(header::SECTION_COUNT..HEADER_BYTES + 9 * SECTION_RECORD_BYTES)
+            .collect();
+        for (at, value, small) in edits {
+            let byte = &mut file[structure[at.index(structure.len())]];
+            *byte = if small { value % 9 } else { value };
+        }
+        reseal(&mut file);
+        exercise(&file);
+    }
+
+    /// The same anywhere in the file, so that weights, constants and tables are reached too.
+    #[test]
+    fn models_with_flipped_bits_never_panic(model in 0..MODELS, flips in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4)) {
+        let mut file = model_file(model);
+        for (at, bit) in flips {
+            let at = at.index(file.len());
+            file[at] ^= 1 << (bit % 8);
+        }
+        reseal(&mut file);
+        exercise(&file);
+    }
+}
+
+#[test]
+fn valid_models_parse_and_tell_what_was_written() {
+    for seed in 0..200 {
+        let network: Network = random_network(&mut Rng(seed));
+        let file = network.to_bytes();
+        assert!(exercise(&file));
+        let model = Model::parse(&file).unwrap();
+        assert_eq!(model.bytes(), file);
+        assert_eq!(model.source_sha256(), &[0xA5; 32]);
+        assert_eq!(model.meta(), Some("{}"));
+        assert_eq!(
+            (model.tensors().count(), model.ops().count()),
+            (network.tensors.len(), network.layers.len())
+        );
+        assert_eq!(model.class_name(1), Some("class 1"));
+        assert_eq!(model.noise().tv_budget, 77);
+        let found: Vec<_> = model.certificates().map(|t| (t.method(), t.n0(), t.n(), t.first())).collect();
+        let methods = [Method::TwoStage, Method::SingleStage, Method::Predict];
+        assert_eq!(found, [(methods[0], 4, 8, 6), (methods[1], 0, 8, 7), (methods[2], 0, 8, 0)]);
+        assert_eq!(model.certificates().next().unwrap().entry(8), Some(20));
+        assert_eq!(model.certificates().next().unwrap().entry(5), None);
+        assert_eq!((model.softmax().weight(0), model.softmax().weight(64)), (32768, 4096));
+    }
+}
+
+#[test]
+fn headers_have_their_own_errors() {
+    let file = model_file(1);
+    let with = |at: usize, value: u32, seal: bool| {
+        let mut file = file.clone();
+        file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        if seal {
+            reseal(&mut file);
+        }
+        Model::parse(&file).unwrap_err()
+    };
+    let length = file.len();
+    assert_eq!(Model::parse(&[]).unwrap_err(), FormatError::Truncated { expected: 64, found: 0 });
+    assert_eq!(Model::parse(b"RINGFMDX").unwrap_err(), FormatError::BadMagic);
+    assert_eq!(with(header::MAGIC, 7, true), FormatError::BadMagic);
+    assert_eq!(with(header::VERSION, 2, true), FormatError::UnsupportedVersion { found: 2 });
+    let shorter = with(header::LENGTH, length as u32 - 1, false);
+    assert_eq!(shorter, FormatError::TrailingBytes { expected: length - 1, found: length });
+    let longer = with(header::LENGTH, length as u32 + 1, false);
+    assert_eq!(longer, FormatError::Truncated { expected: length + 1, found: length });
+    let expected = layout::checksum(&file);
+    assert_eq!(
+        with(header::CHECKSUM, !expected, false),
+        FormatError::Checksum { expected, found: !expected }
+    );
+    let altered = with(length - 4, 0, false);
+    assert!(matches!(altered, FormatError::Checksum { found, .. } if found == expected));
+    assert_eq!(with(header::SECTION_COUNT, 0, true), FormatError::SectionCount { found: 0 });
+    assert_eq!(with(header::SECTION_COUNT, 33, true), FormatError::SectionCount { found: 33 });
+    assert_eq!(with(header::RESERVED, 1, true), FormatError::Reserved { section: None });
+}
+
+#[test]
+fn section_tables_have_their_own_errors() {
+    let file = model_file(2);
+    let with = |entry: usize, field: usize, value: u32| {
+        let mut file = file.clone();
+        let at = HEADER_BYTES + entry * SECTION_RECORD_BYTES + field;
+        file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        reseal(&mut file);
+        Model::parse(&file).map(|_| ()).err()
+    };
+    let (input, tensors) = (Section::Input, Section::Tensors);
+    assert_eq!(with(0, section::KIND, 99), Some(FormatError::UnknownSection { kind: 99 }));
+    assert_eq!(with(0, section::KIND, 2), Some(FormatError::DuplicateSection { section: tensors }));
+    assert_eq!(with(8, section::KIND, 1), Some(FormatError::DuplicateSection { section: input }));
+    assert_eq!(with(0, section::OFFSET, 8), Some(FormatError::SectionRange { section: input }));
+    assert_eq!(with(0, section::OFFSET, 1 << 31), Some(FormatError::SectionRange { section: input }));
+    assert_eq!(with(0, section::LENGTH, u32::MAX), Some(FormatError::SectionRange { section: input }));
+    assert_eq!(with(0, section::RESERVED, 1), Some(FormatError::Reserved { section: None }));
+    let first = find(&file, input).0 as u32;
+    assert_eq!(with(1, section::OFFSET, first), Some(FormatError::SectionOverlap { section: tensors }));
+    let short = FormatError::SectionLength { section: input, expected: 64, found: 63 };
+    assert_eq!(with(0, section::LENGTH, 63), Some(short));
+    let mut without_meta = file.clone();
+    without_meta[header::SECTION_COUNT] = 8;
+    reseal(&mut without_meta);
+    assert_eq!(Model::parse(&without_meta).unwrap().meta(), None);
+    without_meta[header::SECTION_COUNT] = 7;
+    reseal(&mut without_meta);
+    let missing = FormatError::MissingSection { section: Section::Softmax };
+    assert_eq!(Model::parse(&without_meta).unwrap_err(), missing);
+    let meta = find(&file, Section::Meta).0;
+    assert_eq!(fault(&file, Section::Meta, 0, &[0xFF]), FormatError::Meta);
+    assert_eq!(meta % layout::ALIGN, 0);
+}
+
+/// A network whose first operation is a convolution.
+fn conv_file() -> Vec<u8> {
+    let starts_with_conv = |file: &Vec<u8>| file[find(file, Section::Ops).0] == op::CONV;
+    (0..).map(model_file).find(starts_with_conv).unwrap()
+}
+
+#[test]
+fn graphs_have_their_own_errors() {
+    let file = conv_file();
+    let at = |at: usize, bytes: &[u8]| match fault(&file, Section::Ops, at, bytes) {
+        FormatError::Op { index: 0, fault } => fault,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(at(op::KIND, &[9]), OpFault::Kind(9));
+    assert_eq!(at(op::RESERVED, &[1]), OpFault::Reserved);
+    assert_eq!(at(op::TAIL + 27, &[1]), OpFault::Reserved);
+    assert_eq!(at(op::INPUT, &[200, 0]), OpFault::Tensor(200));
+    assert_eq!(at(op::INPUT, &[1, 0]), OpFault::NotWritten(1));
+    assert_eq!(at(op::OUTPUT, &[0xFF, 0xFF]), OpFault::Tensor(0xFFFF));
+    assert_eq!(at(op::KERNEL_H, &[0]), OpFault::Kernel);
+    assert_eq!(at(op::STRIDE_W, &[0]), OpFault::Stride);
+    assert_eq!(at(op::PAD_TOP, &[200]), OpFault::Window);
+    assert_eq!(at(op::KERNEL_H, &[200]), OpFault::Window);
+    assert_eq!(at(op::WEIGHTS, &[1]), OpFault::WeightRange);
+    assert_eq!(at(op::REQUANT, &[0, 0, 0, 0x7F]), OpFault::WeightRange);
+    assert!(matches!(at(op::OUT_CHANNELS, &[77, 0]), OpFault::Channels { found: 77, .. }));
+    assert_eq!(
+        fault(&file, Section::Weights, 0, &[0x80]),
+        FormatError::Op { index: 0, fault: OpFault::Weight }
+    );
+
+    let (ops, length) = find(&file, Section::Ops);
+    let last = length - layout::OP_BYTES;
+    let early_logits = fault(&file, Section::Ops, 0, &file[ops + last..ops + length]);
+    assert!(matches!(early_logits, FormatError::Op { index: 0, .. }), "{early_logits:?}");
+
+    let tensor_fault = |at: usize, bytes: &[u8]| match fault(&file, Section::Tensors, at, bytes) {
+        FormatError::Tensor { index: 0, fault } => fault,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tensor_fault(tensor::CHANNELS, &[0, 0]), TensorFault::Empty);
+    assert_eq!(tensor_fault(tensor::OFFSET, &[1]), TensorFault::Alignment(1));
+    assert_eq!(tensor_fault(tensor::RESERVED, &[1]), TensorFault::Reserved);
+    assert!(matches!(tensor_fault(tensor::OFFSET, &[0, 0, 0, 1]), TensorFault::Range { .. }));
+
+    let input_fault = |at: usize, bytes: &[u8]| match fault(&file, Section::Input, at, bytes) {
+        FormatError::Input(fault) => fault,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(input_fault(input::CHANNELS, &[5]), InputFault::Channels(5));
+    assert_eq!(input_fault(input::TENSOR, &[0, 9]), InputFault::Tensor(0x900));
+    assert_eq!(input_fault(input::HEIGHT, &[0xFF]), InputFault::Shape);
+    assert_eq!(input_fault(input::RULES, &[0; 4]), InputFault::Mul(0));
+    assert_eq!(input_fault(input::RULES + 4, &[0, 0, 0, 0x21]), InputFault::Add(0));
+}
+
+#[test]
+fn outputs_may_not_share_bytes_with_inputs() {
+    let file = conv_file();
+    let (tensors, _) = find(&file, Section::Tensors);
+    let place = &file[tensors..tensors + 4];
+    // The output of the first operation moves onto its input.
+    let ops = find(&file, Section::Ops).0;
+    let output = usize::from(file[ops + op::OUTPUT]);
+    let mut moved = file.clone();
+    moved[header::SAMPLE_ARENA + 2] = 0x10;
+    let found = fault(&moved, Section::Tensors, output * layout::TENSOR_BYTES, place);
+    assert_eq!(found, FormatError::Op { index: 0, fault: OpFault::Overlap });
+}
+
+#[test]
+fn tables_have_their_own_errors() {
+    let file = model_file(3);
+    let noise_fault = |at, bytes: &[u8]| fault(&file, Section::Noise, at, bytes);
+    let reserved = |section| FormatError::Reserved { section: Some(section) };
+    let sigma = FormatError::Noise(NoiseFault::Sigma);
+    assert_eq!(noise_fault(noise::SIGMA, &f64::NAN.to_le_bytes()), sigma);
+    assert_eq!(noise_fault(noise::SIGMA, &(-1f64).to_le_bytes()), sigma);
+    assert_eq!(noise_fault(noise::SIGMA, &[0; 8]), sigma);
+    assert_eq!(noise_fault(noise::COLUMN_BITS, &[5]), FormatError::Noise(NoiseFault::ColumnBits(5)));
+    assert!(matches!(noise_fault(noise::COLUMN_BITS, &[7]), FormatError::SectionLength { .. }));
+    assert_eq!(noise_fault(noise::METHOD, &[1]), FormatError::Noise(NoiseFault::Method(1)));
+    assert_eq!(noise_fault(noise::TAIL, &[1]), reserved(Section::Noise));
+    let range = NoiseFault::Range { min: 8000, max: 8063 };
+    assert_eq!(noise_fault(noise::MIN_VALUE, &8000i32.to_le_bytes()), FormatError::Noise(range));
+
+    let classes = |at, bytes: &[u8]| fault(&file, Section::Classes, at, bytes);
+    assert_eq!(classes(0, &[1, 0]), FormatError::Class(ClassFault::Count(1)));
+    assert_eq!(classes(0, &[129, 0]), FormatError::Class(ClassFault::Count(129)));
+    assert_eq!(classes(2, &[6]), FormatError::Class(ClassFault::Length));
+    assert_eq!(classes(3, &[0xFF]), FormatError::Class(ClassFault::Utf8(0)));
+
+    let soft = |at, bytes: &[u8]| fault(&file, Section::Softmax, at, bytes);
+    assert_eq!(soft(softmax::SHIFT, &[64]), FormatError::Softmax(SoftmaxFault::Shift(64)));
+    assert_eq!(soft(softmax::TAIL, &[1]), reserved(Section::Softmax));
+    assert_eq!(soft(64, &[0, 0]), FormatError::Softmax(SoftmaxFault::Entry(0)));
+    assert_eq!(soft(66, &[0, 0x81]), FormatError::Softmax(SoftmaxFault::Entry(1)));
+
+    let tables = |at, bytes: &[u8]| fault(&file, Section::Certificates, at, bytes);
+    let table = |fault| FormatError::Certificate { index: 0, fault };
+    assert_eq!(tables(0, &[65]), FormatError::CertificateCount { found: 65 });
+    assert_eq!(tables(8, &[4]), table(CertificateFault::Method(4)));
+    assert_eq!(tables(9, &[1]), table(CertificateFault::Reserved));
+    assert_eq!(tables(8 + layout::certificate::OFFSET, &[1]), table(CertificateFault::Range));
+    assert_eq!(tables(8 + layout::certificate::LENGTH, &[0, 0, 0, 0x40]), table(CertificateFault::Range));
+}
+
+#[test]
+fn certificate_tables_are_checked() {
+    let bytes = |entries: &[u32]| entries.iter().flat_map(|entry| entry.to_le_bytes()).collect::<Vec<_>>();
+    let alpha = 0.001f64.to_bits();
+    let new = |method, n0, n, first, entries: &[u32]| {
+        CertificateTable::new(method, n0, n, alpha, first, &bytes(entries)).map(|_| ())
+    };
+    let (two, one, predict) = (Method::TwoStage, Method::SingleStage, Method::Predict);
+    assert_eq!(new(two, 1, 3, 2, &[4, 4]), Ok(()));
+    assert_eq!(new(one, 0, 3, 4, &[]), Ok(()));
+    assert_eq!(new(two, 0, 3, 2, &[4, 4]), Err(CertificateFault::Samples));
+    assert_eq!(new(one, 0, 0, 1, &[]), Err(CertificateFault::Samples));
+    assert_eq!(new(one, 0, 4, 2, &[1, 2, 3]), Err(CertificateFault::First(2)));
+    assert_eq!(new(one, 0, 4, 6, &[]), Err(CertificateFault::First(6)));
+    assert_eq!(new(one, 0, 4, 3, &[1]), Err(CertificateFault::Length { expected: 2, found: 1 }));
+    assert_eq!(new(one, 0, 4, 3, &[2, 1]), Err(CertificateFault::Entry(1)));
+    assert_eq!(new(predict, 0, 1, 0, &[2, 2]), Ok(()));
+    assert_eq!(new(predict, 0, 1, 0, &[2, 3]), Err(CertificateFault::Entry(1)));
+    assert_eq!(new(predict, 0, 1, 1, &[2]), Err(CertificateFault::First(1)));
+    let odd = CertificateTable::new(one, 0, 4, alpha, 3, &[0; 9]).map(|_| ());
+    assert_eq!(odd, Err(CertificateFault::Length { expected: 2, found: 2 }));
+    for alpha in [0.0f64, 1.0, f64::NAN, f64::INFINITY, -0.5] {
+        let table = CertificateTable::new(one, 0, 4, alpha.to_bits(), 3, &[0; 8]).map(|_| ());
+        assert_eq!(table, Err(CertificateFault::Alpha));
+    }
+}

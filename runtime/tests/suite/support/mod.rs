@@ -1,0 +1,15 @@
+//! Small random networks, a writer of model files for them, and a plain evaluator of the same networks.
+//!
+//! Shared by the tests and by the benchmarks.
+
+// Each user needs a part of it only.
+#![allow(dead_code, unused_imports)]
+
+mod network;
+mod oracle;
+mod random;
+mod write;
+
+pub use network::{Conv, Layer, Network, Shape, Sum, Weights};
+pub use random::{Rng, noisy_image, random_conv, random_network, resnet20};
+pub use write::reseal;

@@ -1,0 +1,85 @@
+//! A network as one would write it down: no packing, no padding, no offsets.
+
+/// A tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    pub border: usize,
+    pub zero_point: u8,
+}
+
+impl Shape {
+    pub fn stored(&self) -> usize {
+        self.channels.next_multiple_of(4)
+    }
+
+    pub fn bytes(&self) -> usize {
+        (self.height + 2 * self.border) * (self.width + 2 * self.border) * self.stored()
+    }
+}
+
+/// Weights `[output][kernel row][kernel column][input channel]` and constants per output.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    pub values: Vec<i8>,
+    pub bias: Vec<i32>,
+    pub mul: Vec<i16>,
+    pub pre: Vec<u8>,
+}
+
+/// An operand of a sum: tensor, left shift, multiplier.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum {
+    pub tensor: usize,
+    pub shift: u8,
+    pub mul: i16,
+}
+
+#[derive(Clone, Debug)]
+pub struct Conv {
+    pub input: usize,
+    pub residual: Option<Sum>,
+    pub output: usize,
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub pad: [usize; 2],
+    pub relu: bool,
+    pub weights: Weights,
+}
+
+#[derive(Clone, Debug)]
+pub enum Layer {
+    Conv(Conv),
+    Add { a: Sum, b: Option<Sum>, output: usize, relu: bool },
+    Pool { input: usize, output: usize, bias: i32, pre: u8, mul: i16 },
+    Logits { input: usize, weights: Weights },
+}
+
+impl Layer {
+    pub fn inputs(&self) -> Vec<usize> {
+        match self {
+            Self::Conv(conv) => [conv.input].into_iter().chain(conv.residual.map(|r| r.tensor)).collect(),
+            Self::Add { a, b, .. } => [a.tensor].into_iter().chain(b.map(|b| b.tensor)).collect(),
+            Self::Pool { input, .. } | Self::Logits { input, .. } => vec![*input],
+        }
+    }
+
+    pub fn output(&self) -> Option<usize> {
+        match self {
+            Self::Conv(conv) => Some(conv.output),
+            Self::Add { output, .. } | Self::Pool { output, .. } => Some(*output),
+            Self::Logits { .. } => None,
+        }
+    }
+}
+
+/// Tensor 0 is the input.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub rules: Vec<(i32, i32)>,
+    pub tensors: Vec<Shape>,
+    pub layers: Vec<Layer>,
+    pub classes: usize,
+}
