@@ -1,1 +1,13 @@
-//! Cards, summaries and pictures.
+//! Records of certificates, their summary, tables and pictures.
+
+mod interval;
+mod plot;
+mod record;
+mod rows;
+mod summary;
+
+pub use interval::wilson_95;
+pub use plot::{Curve, certified_accuracy_svg};
+pub use record::{CERTIFY_SCHEMA, Method, Record, SeedSource};
+pub use rows::{Row, RowError, TSV_HEADER};
+pub use summary::{Score, Summary};

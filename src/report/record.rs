@@ -1,0 +1,125 @@
+//! A certificate as it is stored: everything needed to compute it again, bit for bit.
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::Row;
+
+/// Name and version of the JSON lines that `certify --json` writes. Fields may be added under the same version; none is
+/// renamed, removed or given another meaning.
+pub const CERTIFY_SCHEMA: &str = "ringfence.certify/1";
+
+/// How votes become a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// `n0` votes select the class, `n` fresh votes are counted (Cohen et al. 2019).
+    TwoStage,
+    /// All `n` votes select and are counted; `n0` is 0.
+    SingleStage,
+}
+
+/// Where the seed of a certificate came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedSource {
+    /// The operating system, after the image was fixed: the probability statement holds.
+    Os,
+    /// The command line: a replay or test; somebody who knew the seed could have chosen the image to fit it.
+    Given,
+}
+
+/// One line of `certify --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Index in the split of the data set.
+    pub idx: usize,
+    /// True class.
+    pub label: usize,
+    /// Certified class, -1 for an abstention.
+    pub predict: i64,
+    /// Certified L2 radius in pixels of `[0, 1]`, rounded down to seven decimals.
+    pub radius: f64,
+    /// The same radius exactly, in units of 2^-20 pixel.
+    pub radius_units: u32,
+    /// The same radius in steps of 1/255, rounded down to four decimals.
+    pub radius_255: f64,
+    /// 1 if `predict` equals `label`, else 0.
+    pub correct: u8,
+    /// Wall time in seconds; the only field that a replay does not compare.
+    pub time_s: f64,
+    /// Votes of each class among the `n` counted samples.
+    pub counts: Vec<u32>,
+    /// Votes of each class among the `n0` selecting samples; empty for the single-stage method.
+    pub selection: Vec<u32>,
+    /// The seed of this image, 64 hexadecimal digits.
+    pub seed: String,
+    /// Where the seed came from.
+    pub seed_source: SeedSource,
+    /// Selecting samples.
+    pub n0: u32,
+    /// Counted samples.
+    pub n: u32,
+    /// Probability of a wrong statement.
+    pub alpha: f64,
+    /// How votes become a certificate.
+    pub method: Method,
+    /// Standard deviation of the noise in pixels, from the model.
+    pub sigma: f64,
+    /// The model as it was named on the command line.
+    pub model: String,
+    /// SHA-256 of the model file.
+    pub model_sha256: String,
+    /// SHA-256 of the image's bytes, channel-height-width.
+    pub image_sha256: String,
+    /// Spec of the data set.
+    pub data: String,
+    /// `train` or `test`.
+    pub split: String,
+}
+
+impl Record {
+    /// The fields of the plain table.
+    #[must_use]
+    pub fn row(&self) -> Row {
+        Row {
+            idx: self.idx,
+            label: self.label,
+            predict: usize::try_from(self.predict).ok(),
+            radius_units: self.radius_units,
+            time: std::time::Duration::try_from_secs_f64(self.time_s).unwrap_or_default(),
+        }
+    }
+
+    /// `radius_255` of a radius in units of 2^-20 pixel.
+    #[must_use]
+    pub fn steps_of_255(radius_units: u32) -> f64 {
+        ((u64::from(radius_units) * 2_550_000) >> 20) as f64 / 10_000.0
+    }
+
+    /// Names of the fields in which two records differ, `time_s` left out.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("idx", self.idx == other.idx),
+            ("label", self.label == other.label),
+            ("predict", self.predict == other.predict),
+            ("radius", self.radius.to_bits() == other.radius.to_bits()),
+            ("radius_units", self.radius_units == other.radius_units),
+            ("radius_255", self.radius_255.to_bits() == other.radius_255.to_bits()),
+            ("correct", self.correct == other.correct),
+            ("counts", self.counts == other.counts),
+            ("selection", self.selection == other.selection),
+            ("seed", self.seed == other.seed),
+            ("seed_source", self.seed_source == other.seed_source),
+            ("n0", self.n0 == other.n0),
+            ("n", self.n == other.n),
+            ("alpha", self.alpha.to_bits() == other.alpha.to_bits()),
+            ("method", self.method == other.method),
+            ("sigma", self.sigma.to_bits() == other.sigma.to_bits()),
+            ("model_sha256", self.model_sha256 == other.model_sha256),
+            ("image_sha256", self.image_sha256 == other.image_sha256),
+            ("split", self.split == other.split),
+        ];
+        pairs.into_iter().filter(|(_, equal)| !equal).map(|(name, _)| name).collect()
+    }
+}
