@@ -16,8 +16,9 @@ pub(super) fn build(masses: &[u128], bits: u32) -> Columns {
     let mut rest = masses.to_vec();
     let mut threshold = vec![0u64; masses.len()];
     let mut alias: Vec<u32> = (0..masses.len() as u32).collect();
-    let (mut small, mut large): (Vec<usize>, Vec<usize>) =
-        (0..masses.len()).filter(|&column| rest[column] != capacity).partition(|&column| rest[column] < capacity);
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..masses.len())
+        .filter(|&column| rest[column] != capacity)
+        .partition(|&column| rest[column] < capacity);
     while let (Some(&donor), Some(column)) = (large.last(), small.pop()) {
         threshold[column] = rest[column] as u64;
         alias[column] = donor as u32;

@@ -48,15 +48,12 @@ enum Round {
 /// Phi(x) - 1/2 for x >= 0. Meant for x up to about 20: the work grows with x^2.
 pub(crate) fn half_mass(x: &Bounds) -> Bounds {
     let root = root_two_pi();
-    let square = Bounds {
-        low: (&x.low * &x.low) >> BITS,
-        high: shift_ceil(&x.high * &x.high, BITS),
-    };
+    let square = Bounds { low: (&x.low * &x.low) >> BITS, high: shift_ceil(&x.high * &x.high, BITS) };
     let one = UBig::ONE << BITS;
     let odd = |x: &UBig, square: &UBig, round| series(x.clone(), square, 3, round);
     let even = |square: &UBig, round| series(one.clone(), square, 2, round);
-    let low = (odd(&x.low, &square.low, Round::Down) << (2 * BITS))
-        / (&root.high * even(&square.high, Round::Up));
+    let low =
+        (odd(&x.low, &square.low, Round::Down) << (2 * BITS)) / (&root.high * even(&square.high, Round::Up));
     let high = div_ceil(
         odd(&x.high, &square.high, Round::Up) << (2 * BITS),
         &(&root.low * even(&square.low, Round::Down)),

@@ -99,9 +99,10 @@ pub fn generate(sigma: f64, values: usize) -> Result<NoiseTable, NoiseError> {
     let cells = pmf::cells(&grid, reach);
     let columns = alias::build(&pmf::masses(&cells, column_bits), column_bits);
     let found = budget::image(&cells, &columns, values);
-    let tv_budget = u64::try_from(found).ok().filter(|&budget| budget <= MAX_TV_BUDGET).ok_or(
-        NoiseError::Budget { sigma, values, found: found as f64 / 2f64.powi(64) },
-    )?;
+    let tv_budget = u64::try_from(found)
+        .ok()
+        .filter(|&budget| budget <= MAX_TV_BUDGET)
+        .ok_or(NoiseError::Budget { sigma, values, found: found as f64 / 2f64.powi(64) })?;
     let (words, low) = columns.to_words();
     Ok(NoiseTable { sigma, column_bits, min_value: pmf::min_value(column_bits), words, low, tv_budget })
 }
