@@ -18,8 +18,9 @@ mod tests;
 
 use thiserror::Error;
 
-/// Smallest and largest standard deviation of the noise, in pixel units (full scale = 1).
-pub const SIGMA_RANGE: std::ops::RangeInclusive<f64> = 0.01..=4.0;
+/// Smallest and largest standard deviation of the noise, in pixel units (full scale = 1). A larger one would need 2^14
+/// columns, whose values leave the +-2^13 of a noisy pixel in the model format.
+pub const SIGMA_RANGE: std::ops::RangeInclusive<f64> = 0.01..=2.0;
 
 /// Largest total variation distance charged to one image: 1e-6 in units of 2^-64, rounded down.
 pub const MAX_TV_BUDGET: u64 = 18_446_744_073_709;

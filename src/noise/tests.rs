@@ -107,7 +107,7 @@ fn to_num(value: &UBig) -> BigInt {
 
 #[test]
 fn sampler_has_exactly_the_masses_of_the_generator() {
-    for sigma in [0.01, 0.05, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0] {
+    for sigma in [0.01, 0.05, 0.12, 0.25, 0.5, 1.0, 2.0] {
         let table = generate(sigma, CIFAR).unwrap();
         let masses = enumerate(&table);
         assert_eq!(masses.iter().sum::<u128>(), 1 << 64, "sigma {sigma}");
@@ -125,9 +125,7 @@ fn sampler_has_exactly_the_masses_of_the_generator() {
 
 #[test]
 fn support_holds_eight_sigma_in_the_fewest_columns() {
-    for (sigma, bits) in
-        [(0.01, 6), (0.05, 8), (0.12, 9), (0.25, 10), (0.5, 11), (1.0, 12), (2.0, 13), (4.0, 14)]
-    {
+    for (sigma, bits) in [(0.01, 6), (0.05, 8), (0.12, 9), (0.25, 10), (0.5, 11), (1.0, 12), (2.0, 13)] {
         let table = generate(sigma, CIFAR).unwrap();
         assert_eq!(table.column_bits, bits, "sigma {sigma}");
         assert_eq!((table.words.len(), table.low.len()), (1 << bits, 1 << bits));
@@ -181,7 +179,7 @@ fn budget_is_below_one_in_a_million() {
 
 #[test]
 fn errors_name_sigma() {
-    for sigma in [0.0, -0.25, 0.0099, 4.01, f64::NAN, f64::INFINITY] {
+    for sigma in [0.0, -0.25, 0.0099, 2.01, f64::NAN, f64::INFINITY] {
         let error = generate(sigma, CIFAR).unwrap_err();
         assert!(matches!(error, NoiseError::Sigma { .. }), "{error}");
         assert!(error.to_string().contains(&sigma.to_string()), "{error}");
