@@ -1,0 +1,7 @@
+//! Training images: splits, augmentation and batches.
+
+mod augment;
+mod batch;
+
+pub use augment::Augmentation;
+pub use batch::{Batch, Images, epoch_order, moments};

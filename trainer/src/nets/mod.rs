@@ -1,0 +1,11 @@
+//! The networks.
+
+mod arch;
+mod block;
+mod init;
+mod resnet;
+
+pub use arch::{Architecture, UnknownArchitecture};
+pub use block::{ConvNorm, Path, Residual};
+pub use init::Init;
+pub use resnet::{NetSpec, ResNet};

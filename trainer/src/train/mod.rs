@@ -1,0 +1,14 @@
+//! Training: settings, schedule, loop, checkpoints, metrics.
+
+pub mod checkpoint;
+mod evaluate;
+mod metrics;
+mod run;
+mod schedule;
+mod settings;
+
+pub use evaluate::{Score, evaluate, to_device};
+pub use metrics::{Metric, Metrics};
+pub use run::{Place, Split, train};
+pub use schedule::{Decay, Schedule};
+pub use settings::Settings;
