@@ -1,5 +1,7 @@
 //! Tests of the runtime through its public interface.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod models;
 mod parser;
 mod support;

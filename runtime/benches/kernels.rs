@@ -1,0 +1,86 @@
+//! Convolutions of the CIFAR ResNet-20 and the whole network, for every backend of this CPU.
+//!
+//! Throughput of a convolution is in multiply-accumulates, of the network in samples.
+
+// A benchmark stops at the first thing that is wrong.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../tests/suite/support/mod.rs"]
+mod support;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ringfence_runtime::ops::{ConvData, ConvPlan};
+use ringfence_runtime::plan::ConvOp;
+use ringfence_runtime::{Backend, Executor, Model, Op};
+use std::collections::BTreeSet;
+use support::{Rng, noisy_image, resnet20};
+
+/// Samples that the network runs at a time.
+const BATCH: usize = 8;
+
+fn backends() -> impl Iterator<Item = Backend> {
+    Backend::ALL.into_iter().filter(|backend| backend.is_available())
+}
+
+fn shape(op: &ConvOp<'_>) -> String {
+    let (from, to, k) = (op.input.tensor, op.output.tensor, op.kernel);
+    let residual = if op.residual.is_some() { "+residual" } else { "" };
+    format!("{}x{} {}->{}@{}{residual}", k[0], k[1], from.channels, to.channels, to.height)
+}
+
+fn convolutions(c: &mut Criterion) {
+    let file = resnet20(&mut Rng(1)).to_bytes();
+    let model = Model::parse(&file).unwrap();
+    let mut group = c.benchmark_group("conv");
+    let mut seen = BTreeSet::new();
+    for op in model.ops() {
+        let Op::Conv(conv) = op else { continue };
+        let name = shape(&conv);
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let plan = ConvPlan::new(&conv).unwrap();
+        let input = vec![99; conv.input.tensor.bytes];
+        let residual = conv.residual.map(|residual| vec![55; residual.operand.tensor.bytes]);
+        let mut output = vec![0; conv.output.tensor.bytes];
+        group.throughput(Throughput::Elements(op.macs()));
+        for backend in backends() {
+            let kernels = backend.available().unwrap();
+            group.bench_function(BenchmarkId::new(&name, backend.name()), |b| {
+                b.iter(|| {
+                    let data = ConvData::new(&plan, &input, residual.as_deref(), &mut output);
+                    kernels.conv(&plan, data.unwrap());
+                });
+            });
+        }
+    }
+}
+
+fn network(c: &mut Criterion) {
+    let mut rng = Rng(1);
+    let network = resnet20(&mut rng);
+    let image = noisy_image(&mut rng, &network);
+    let file = network.to_bytes();
+    let model = Model::parse(&file).unwrap();
+    let mut group = c.benchmark_group("resnet20");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    for backend in backends() {
+        let executor = Executor::new(&model, backend).unwrap();
+        let mut arena = vec![0; model.arena_bytes(BATCH)];
+        let mut logits = vec![0; BATCH * model.classes()];
+        group.bench_function(BenchmarkId::new("batch of 8", backend.name()), |b| {
+            b.iter(|| {
+                for sample in 0..BATCH {
+                    let mut writer = executor.write_input(&mut arena, sample).unwrap();
+                    for (i, row) in image.chunks(32).enumerate() {
+                        writer.row(i / 32, i % 32, row);
+                    }
+                }
+                executor.run(&mut arena, BATCH, &mut logits, |_, _, _| ()).unwrap();
+            });
+        });
+    }
+}
+
+criterion_group!(benches, network, convolutions);
+criterion_main!(benches);
