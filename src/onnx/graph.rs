@@ -4,6 +4,8 @@ use std::fmt;
 
 use ndarray::{Array2, Array4};
 
+use super::error::OnnxError;
+
 /// Index of a node in [`Graph::nodes`]; also names the value that the node makes.
 pub type NodeId = usize;
 
@@ -155,6 +157,8 @@ pub struct Node {
     pub name: String,
     /// ONNX operator, for messages.
     pub op_type: String,
+    /// Names of the ONNX nodes folded into this one.
+    pub absorbed: Vec<String>,
     /// Name of the ONNX value this node makes.
     pub value: String,
     /// What it computes.
@@ -174,6 +178,16 @@ pub struct Graph {
     pub output: NodeId,
 }
 
+impl Node {
+    /// Takes the place of `other`, the only reader of this node: its name is kept on record, its value made here.
+    pub fn absorb(&mut self, other: &Node) {
+        self.absorbed.push(other.name.clone());
+        self.absorbed.extend(other.absorbed.iter().cloned());
+        self.value.clone_from(&other.value);
+        self.shape = other.shape;
+    }
+}
+
 impl Graph {
     /// How many nodes read each node's value; the network's output counts as one more reader.
     pub fn readers(&self) -> Vec<usize> {
@@ -183,6 +197,18 @@ impl Graph {
         }
         readers[self.output] += 1;
         readers
+    }
+
+    /// An error about one node.
+    pub fn unsupported(&self, id: NodeId, reason: impl Into<String>) -> OnnxError {
+        let node = &self.nodes[id];
+        let shapes: Vec<String> = node.inputs.iter().map(|input| self.nodes[*input].shape.to_string()).collect();
+        OnnxError::Unsupported {
+            node: node.name.clone(),
+            op: node.op_type.clone(),
+            shape: shapes.join(" and "),
+            reason: reason.into(),
+        }
     }
 
     /// The graph without the nodes that its output does not depend on. The input node stays.

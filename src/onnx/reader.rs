@@ -156,6 +156,7 @@ impl Reader {
         self.nodes.push(Node {
             name: input.name.clone(),
             op_type: "Input".into(),
+            absorbed: Vec::new(),
             value: input.name.clone(),
             op: Op::Input,
             inputs: Vec::new(),
@@ -178,7 +179,8 @@ impl Reader {
             Ok(Made::Same(value)) => value,
             Ok(Made::Layer { op, inputs, shape }) => {
                 let op_type = proto.op_type.clone();
-                self.nodes.push(Node { name, op_type, value: output.clone(), op, inputs, shape });
+                let absorbed = Vec::new();
+                self.nodes.push(Node { name, op_type, absorbed, value: output.clone(), op, inputs, shape });
                 Value::Node(self.nodes.len() - 1)
             }
             Err(reason) => {

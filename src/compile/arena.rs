@@ -1,0 +1,75 @@
+//! Memory plan: where in a sample's arena each activation lies. Activations that are alive at the same time are
+//! disjoint; others share bytes.
+
+use ringfence_runtime::format::layout::ALIGN;
+
+/// An activation's size and the layers from the one that writes it to the last that reads it (the image is written
+/// by "layer" 0, layer i of the network is i + 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Bytes, border included.
+    pub bytes: usize,
+    /// First step at which it is alive.
+    pub first: usize,
+    /// Last step at which it is alive.
+    pub last: usize,
+}
+
+impl Lifetime {
+    fn meets(&self, other: &Lifetime) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
+    fn padded(&self) -> usize {
+        self.bytes.next_multiple_of(ALIGN)
+    }
+}
+
+/// Offsets of all activations and the bytes they take together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// First byte of each activation, a multiple of 64.
+    pub offsets: Vec<usize>,
+    /// Bytes of the arena, a multiple of 64.
+    pub bytes: usize,
+}
+
+/// Places each activation at the lowest free offset, in several orders, and keeps the smallest arena.
+pub fn plan(lifetimes: &[Lifetime]) -> Plan {
+    let orders: [fn(&Lifetime) -> (usize, usize); 3] = [
+        |l| (usize::MAX - l.padded(), l.first),
+        |l| (usize::MAX - l.padded() * (l.last - l.first + 1), l.first),
+        |l| (l.first, usize::MAX - l.padded()),
+    ];
+    let [by_size, by_area, by_time] = orders.map(|key| {
+        let mut order: Vec<usize> = (0..lifetimes.len()).collect();
+        order.sort_by_key(|id| key(&lifetimes[*id]));
+        place(lifetimes, &order)
+    });
+    [by_area, by_time].into_iter().fold(by_size, |best, plan| if plan.bytes < best.bytes { plan } else { best })
+}
+
+/// The most bytes alive at one step: no plan can take less.
+pub fn lower_bound(lifetimes: &[Lifetime]) -> usize {
+    let steps = lifetimes.iter().map(|l| l.first);
+    let alive = |step: usize| lifetimes.iter().filter(move |l| (l.first..=l.last).contains(&step));
+    steps.map(|step| alive(step).map(Lifetime::padded).sum()).max().unwrap_or(0)
+}
+
+fn place(lifetimes: &[Lifetime], order: &[usize]) -> Plan {
+    let mut offsets = vec![0; lifetimes.len()];
+    let mut placed: Vec<usize> = Vec::new();
+    for &id in order {
+        let lifetime = &lifetimes[id];
+        let mut taken: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|other| lifetimes[**other].meets(lifetime))
+            .map(|other| (offsets[*other], offsets[*other] + lifetimes[*other].padded()))
+            .collect();
+        taken.sort_unstable();
+        offsets[id] = taken.iter().fold(0, |at, (start, end)| if at + lifetime.padded() <= *start { at } else { at.max(*end) });
+        placed.push(id);
+    }
+    let bytes = lifetimes.iter().zip(&offsets).map(|(l, offset)| offset + l.padded()).max().unwrap_or(0);
+    Plan { offsets, bytes }
+}

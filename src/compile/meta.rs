@@ -1,0 +1,101 @@
+//! The META section: what the integers mean in real units, for people and for `validate`. The runtime ignores it.
+
+use ringfence_runtime::Model;
+use serde::{Deserialize, Serialize};
+
+use super::error::CompileError;
+
+/// Name and version of the JSON layout.
+pub const SCHEMA: &str = "ringfence.meta/1";
+
+/// How a model was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Program and version that wrote the file.
+    pub compiler: String,
+    /// Name of the model.
+    pub name: String,
+    /// Options of the calibration.
+    pub calibration: CalibrationMeta,
+    /// Activations, parallel to the TENSORS section.
+    pub tensors: Vec<TensorMeta>,
+    /// Layers, parallel to the OPS section.
+    pub layers: Vec<LayerMeta>,
+    /// The logits.
+    pub logits: LogitsMeta,
+}
+
+impl Meta {
+    /// The META of a model; checked to describe each tensor and layer.
+    pub fn of(model: &Model<'_>) -> Result<Self, CompileError> {
+        let text = model.meta().ok_or_else(|| CompileError::Mismatch("the model has no META section".into()))?;
+        let meta: Meta =
+            serde_json::from_str(text).map_err(|error| CompileError::Mismatch(format!("META: {error}")))?;
+        let (tensors, layers) = (model.tensors().count(), model.ops().count());
+        if meta.schema != SCHEMA || meta.tensors.len() != tensors || meta.layers.len() != layers {
+            return Err(CompileError::Mismatch(format!(
+                "META: expected {SCHEMA} with {tensors} tensors and {layers} layers, found {} with {} and {}",
+                meta.schema,
+                meta.tensors.len(),
+                meta.layers.len()
+            )));
+        }
+        Ok(meta)
+    }
+}
+
+/// Images and noise that the ranges were taken from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationMeta {
+    /// Name of the data set (training split).
+    pub data: String,
+    /// Number of images.
+    pub images: usize,
+    /// Seed of their noise.
+    pub seed: u64,
+    /// Deviation of the noise, full scale 1.
+    pub sigma: f64,
+    /// Mean subtracted from each channel before the ONNX model (`--mean`).
+    pub mean: Vec<f64>,
+    /// Divisor of each channel before the ONNX model (`--std`).
+    pub std: Vec<f64>,
+}
+
+/// One activation: real value = `scale * (u - zero_point)`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TensorMeta {
+    /// Name of the ONNX value it stands for.
+    pub value: String,
+    /// Real value of one level.
+    pub scale: f64,
+    /// The level that stands for zero.
+    pub zero_point: u8,
+    /// Smallest value seen in calibration (0 for the image).
+    pub min: f32,
+    /// Largest value seen in calibration (0 for the image).
+    pub max: f32,
+}
+
+/// One layer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerMeta {
+    /// Name of the ONNX node that gives it its weights or its kind.
+    pub name: String,
+    /// Names of the ONNX nodes folded or fused into it.
+    pub absorbed: Vec<String>,
+}
+
+/// The logits: real value = `scale * r`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogitsMeta {
+    /// Name of the ONNX value they stand for.
+    pub value: String,
+    /// Real value of one unit.
+    pub scale: f64,
+    /// Smallest value seen in calibration.
+    pub min: f32,
+    /// Largest value seen in calibration.
+    pub max: f32,
+}
