@@ -9,7 +9,7 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ringfence_runtime::ops::{ConvData, ConvPlan};
+use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Executor, Model, Op};
 use std::collections::BTreeSet;
@@ -48,8 +48,8 @@ fn convolutions(c: &mut Criterion) {
             let kernels = backend.available().unwrap();
             group.bench_function(BenchmarkId::new(&name, backend.name()), |b| {
                 b.iter(|| {
-                    let data = ConvData::new(&plan, &input, residual.as_deref(), &mut output);
-                    kernels.conv(&plan, data.unwrap());
+                    let job = ConvJob::new(&plan, &input, residual.as_deref(), &mut output);
+                    kernels.conv(job.unwrap());
                 });
             });
         }

@@ -6,8 +6,8 @@
 
 use crate::arch::{Available, Backend};
 use crate::format::Model;
-use crate::ops::{self, ConvData, ConvPlan};
-use crate::plan::{Input, Op, Operand, Tensor};
+use crate::ops::{self, ConvJob, ConvPlan};
+use crate::plan::{AddOp, ConvOp, Input, Op, Operand, PoolOp, Tensor};
 use core::error::Error;
 use core::fmt;
 
@@ -133,13 +133,22 @@ impl<'m, 'a> Executor<'m, 'a> {
         }
         for (index, op) in self.model.ops().enumerate() {
             let error = ExecError::Inconsistent { op: index };
-            let step = Step::new(op, self.backend).ok_or(error)?;
-            for (sample, logits) in logits.chunks_exact_mut(self.model.classes()).enumerate() {
-                let memory = self.sample(arena, sample).ok_or(error)?;
-                let view = step.run(memory, logits).ok_or(error)?;
-                if let Some(view) = view {
-                    observer(index, sample, view);
+            let step = match op {
+                Op::Logits(op) => {
+                    for (sample, logits) in logits.chunks_exact_mut(self.model.classes()).enumerate() {
+                        let memory = self.sample(arena, sample).ok_or(error)?;
+                        ops::logits(&op, memory.get(op.input.tensor.range()).ok_or(error)?, logits);
+                    }
+                    continue;
                 }
+                Op::Conv(op) => Step::conv(&op).ok_or(error)?,
+                Op::Add(op) => Step::add(op),
+                Op::GlobalAvgPool(op) => Step::pool(op),
+            };
+            for sample in 0..batch {
+                let memory = self.sample(arena, sample).ok_or(error)?;
+                let view = step.run(self.backend, memory).ok_or(error)?;
+                observer(index, sample, view);
             }
         }
         Ok(())
@@ -166,56 +175,57 @@ impl InputWriter<'_, '_> {
         if channel >= input.channels || y >= input.height {
             return;
         }
-        let rule = input.rules[channel];
-        let row = &mut self.bytes[tensor.index(y, 0, 0)..][..tensor.width * tensor.stored];
-        for (pixel, &noisy) in row.chunks_exact_mut(tensor.stored).zip(noisy) {
-            pixel[channel] = ops::quantise(noisy, rule);
-        }
+        let row = &mut self.bytes[tensor.index(y, 0, channel)..tensor.index(y, tensor.width, 0)];
+        ops::quantise_row(noisy, input.rules[channel], row, tensor.stored);
     }
 }
 
-/// An operation made ready once per batch.
+/// An operation with an output tensor, made ready once per batch.
 struct Step<'a> {
-    op: Op<'a>,
-    conv: Option<ConvPlan<'a>>,
-    backend: Available,
+    input: Operand,
+    residual: Option<Operand>,
+    output: Operand,
+    kernel: Kernel<'a>,
+}
+
+enum Kernel<'a> {
+    Conv(ConvPlan<'a>),
+    Add(AddOp),
+    Pool(PoolOp),
 }
 
 impl<'a> Step<'a> {
-    fn new(op: Op<'a>, backend: Available) -> Option<Self> {
-        let conv = match &op {
-            Op::Conv(op) => Some(ConvPlan::new(op)?),
-            _ => None,
-        };
-        Some(Self { op, conv, backend })
+    fn conv(op: &ConvOp<'a>) -> Option<Self> {
+        let residual = op.residual.map(|residual| residual.operand);
+        let kernel = Kernel::Conv(ConvPlan::new(op)?);
+        Some(Self { input: op.input, residual, output: op.output, kernel })
     }
 
-    /// Runs one sample; gives the output tensor if there is one. None if a tensor does not fit the arena.
-    fn run<'t>(&self, sample: &'t mut [u8], logits: &mut [i32]) -> Option<Option<TensorView<'t>>> {
-        let Some(output) = self.op.output() else {
-            if let Op::Logits(op) = &self.op {
-                ops::logits(op, sample.get(op.input.tensor.range())?, logits);
-            }
-            return Some(None);
-        };
-        let range = output.tensor.range();
-        let parts = Parts::new(sample, output)?;
-        let input = parts.read(self.op.input())?;
-        let residual = match self.op.residual() {
-            Some(residual) => Some(parts.read(residual.operand)?),
+    fn add(op: AddOp) -> Self {
+        let residual = op.residual.map(|residual| residual.operand);
+        Self { input: op.input, residual, output: op.output, kernel: Kernel::Add(op) }
+    }
+
+    fn pool(op: PoolOp) -> Self {
+        Self { input: op.input, residual: None, output: op.output, kernel: Kernel::Pool(op) }
+    }
+
+    /// Runs one sample; gives the output tensor. None if a tensor does not fit the arena.
+    fn run<'t>(&self, backend: Available, sample: &'t mut [u8]) -> Option<TensorView<'t>> {
+        let tensor = self.output.tensor;
+        let parts = Parts::new(sample, self.output)?;
+        let input = parts.read(self.input)?;
+        let residual = match self.residual {
+            Some(operand) => Some(parts.read(operand)?),
             None => None,
         };
-        match &self.op {
-            Op::Conv(_) => {
-                let plan = self.conv.as_ref()?;
-                self.backend.conv(plan, ConvData::new(plan, input, residual, parts.output)?);
-            }
-            Op::Add(op) => ops::add(op, input, residual, parts.output),
-            Op::GlobalAvgPool(op) => ops::global_avg_pool(op, input, parts.output),
-            Op::Logits(_) => return None,
+        match &self.kernel {
+            Kernel::Conv(plan) => backend.conv(ConvJob::new(plan, input, residual, parts.output)?),
+            Kernel::Add(op) => ops::add(op, input, residual, parts.output),
+            Kernel::Pool(op) => ops::global_avg_pool(op, input, parts.output),
         }
-        ops::fill_border(&output.tensor, parts.output);
-        Some(Some(TensorView { tensor: output.tensor, bytes: sample.get(range)? }))
+        ops::fill_border(&tensor, parts.output);
+        Some(TensorView { tensor, bytes: parts.output })
     }
 }
 

@@ -4,7 +4,7 @@
 //! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
 //! CPU is asked once, without it the target features of the build decide.
 
-use crate::ops::{self, ConvData, ConvPlan};
+use crate::ops::{self, ConvJob};
 
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
@@ -74,17 +74,17 @@ impl Available {
     }
 
     /// Convolves one sample; see [`ops::conv`].
-    pub fn conv(self, plan: &ConvPlan<'_>, data: ConvData<'_>) {
+    pub fn conv(self, job: ConvJob<'_>) {
         match self.0 {
-            Backend::Scalar => ops::conv(plan, data),
+            Backend::Scalar => ops::conv(job),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
-            Backend::Avx2 => unsafe { x86_64::avx2::conv(plan, data) },
+            Backend::Avx2 => unsafe { x86_64::avx2::conv(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(plan, data) },
+            Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
             #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::Avx512Vnni => ops::conv(plan, data),
+            Backend::Avx2 | Backend::Avx512Vnni => ops::conv(job),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Convolution with fused requantisation and residual.
 
 use super::requant::{finish, requant, rescale};
-use crate::format::layout::{BLOCK, CHANNEL_GROUP};
+use crate::format::layout::{BLOCK, CHANNEL_GROUP, MAX_DEPTH};
 use crate::plan::{ConvOp, Filter, Rescale, Tensor};
 
 /// A convolution as byte positions: all that a kernel needs, worked out once per operation.
@@ -35,6 +35,10 @@ impl<'a> ConvPlan<'a> {
     /// operations of a parsed model.
     pub fn new(op: &ConvOp<'a>) -> Option<Self> {
         let (input, output) = (op.input.tensor, op.output.tensor);
+        let steps = [op.kernel, op.stride, op.pad].into_iter().flatten();
+        if steps.max() > Some(usize::from(u8::MAX)) || !is_within(&input) || !is_within(&output) {
+            return None;
+        }
         let [up, left] = [input.border.checked_sub(op.pad[0])?, input.border.checked_sub(op.pad[1])?];
         let plan = Self {
             filter: op.filter,
@@ -54,19 +58,21 @@ impl<'a> ConvPlan<'a> {
         plan.is_consistent().then_some(plan)
     }
 
-    /// Restates, in bytes, what the parser checked.
+    /// Restates, in bytes, what the parser checked. Nothing overflows 64 bits: `new` bounded all factors.
     fn is_consistent(&self) -> bool {
         let (output, filter) = (&self.output, &self.filter);
         let last_window = self.window(output.height - 1, output.width - 1);
         let same = |t: &Tensor| (t.height, t.width, t.stored) == (output.height, output.width, output.stored);
-        last_window + (self.rows - 1) * self.row_bytes + self.run <= self.input_bytes
-            && self.run.is_multiple_of(CHANNEL_GROUP)
+        self.rows > 0
+            && self.run > 0
+            && self.step_x > 0
+            && last_window + (self.rows - 1) * self.row_bytes + self.run <= self.input_bytes
             && filter.depth == self.rows * self.run
+            && filter.depth <= MAX_DEPTH
             && output.channels == filter.outputs
             && filter.padded == filter.outputs.next_multiple_of(BLOCK)
             && filter.weights.len() == filter.padded * filter.depth
             && [filter.bias.len(), filter.mul.len(), filter.pre.len()] == [filter.padded; 3]
-            && is_within(output)
             && self.residual.is_none_or(|residual| same(&residual.tensor) && is_within(&residual.tensor))
     }
 
@@ -76,24 +82,28 @@ impl<'a> ConvPlan<'a> {
     }
 }
 
+/// Whether a tensor's size follows from its shape, and the shape from the file format.
 fn is_within(tensor: &Tensor) -> bool {
-    let rows = tensor.height + 2 * tensor.border;
-    tensor.stored == tensor.channels.next_multiple_of(CHANNEL_GROUP)
-        && rows * tensor.row_bytes() == tensor.bytes
+    let shape = [tensor.height, tensor.width, tensor.channels];
+    shape.iter().all(|size| (1..=usize::from(u16::MAX)).contains(size))
+        && tensor.border <= usize::from(u8::MAX)
+        && tensor.stored == tensor.channels.next_multiple_of(CHANNEL_GROUP)
+        && (tensor.height + 2 * tensor.border) * tensor.row_bytes() == tensor.bytes
 }
 
-/// The tensors of one sample that a convolution reads and writes, of the sizes that its plan asks for.
+/// A convolution of one sample: a plan, and tensors of the sizes that it asks for.
 #[derive(Debug)]
-pub struct ConvData<'a> {
-    pub(crate) input: &'a [u8],
-    pub(crate) residual: Option<(ResidualPlan, &'a [u8])>,
-    pub(crate) output: &'a mut [u8],
+pub struct ConvJob<'a> {
+    plan: &'a ConvPlan<'a>,
+    input: &'a [u8],
+    residual: Option<(ResidualPlan, &'a [u8])>,
+    output: &'a mut [u8],
 }
 
-impl<'a> ConvData<'a> {
-    /// Pairs the plan with whole tensors; none if a size differs or the residual is missing.
+impl<'a> ConvJob<'a> {
+    /// Pairs the plan with whole tensors; none if a size differs, or the residual is missing or too much.
     pub fn new(
-        plan: &ConvPlan<'_>,
+        plan: &'a ConvPlan<'a>,
         input: &'a [u8],
         residual: Option<&'a [u8]>,
         output: &'a mut [u8],
@@ -104,30 +114,53 @@ impl<'a> ConvData<'a> {
             _ => return None,
         };
         let fits = input.len() == plan.input_bytes && output.len() == plan.output.bytes;
-        fits.then_some(Self { input, residual, output })
+        fits.then_some(Self { plan, input, residual, output })
+    }
+
+    pub(crate) fn plan(&self) -> &'a ConvPlan<'a> {
+        self.plan
+    }
+
+    /// The whole input tensor.
+    pub(crate) fn input(&self) -> &'a [u8] {
+        self.input
+    }
+
+    /// The residual's plan, and its bytes from a channel of output pixel `(y, x)` on.
+    pub(crate) fn residual(&self, y: usize, x: usize, channel: usize) -> Option<(ResidualPlan, &'a [u8])> {
+        let (plan, bytes) = self.residual?;
+        Some((plan, &bytes[plan.tensor.index(y, x, channel)..]))
+    }
+
+    /// The bytes of the output from a channel of pixel `(y, x)` on.
+    pub(crate) fn output(&mut self, y: usize, x: usize, channel: usize) -> &mut [u8] {
+        &mut self.output[self.plan.output.index(y, x, channel)..]
     }
 }
 
 /// Convolves one sample: the interior of the output tensor, padding channels included.
-pub fn conv(plan: &ConvPlan<'_>, data: ConvData<'_>) {
+pub fn conv(mut job: ConvJob<'_>) {
+    let (plan, input) = (job.plan, job.input);
     let output = &plan.output;
     for block in 0..plan.filter.blocks() {
         let weights = plan.filter.block_weights(block);
         let constants = plan.filter.requant(block);
         let channel = block * BLOCK;
-        let channels = BLOCK.min(output.stored.saturating_sub(channel));
+        let stored = BLOCK.min(output.stored.saturating_sub(channel));
         for y in 0..output.height {
             for x in 0..output.width {
-                let window = plan.window(y, x);
-                let runs = (0..plan.rows).map(|row| &data.input[window + row * plan.row_bytes..][..plan.run]);
+                let window = &input[plan.window(y, x)..];
+                let runs = (0..plan.rows).map(|row| &window[row * plan.row_bytes..][..plan.run]);
                 let acc = accumulate(constants.bias, weights, runs);
-                let pixel = &mut data.output[output.index(y, x, channel)..][..channels];
-                for (o, y_out) in pixel.iter_mut().enumerate() {
-                    let mut sum = requant(acc[o], constants.pre[o], constants.mul[o]);
-                    if let Some((residual, bytes)) = data.residual {
-                        sum += rescale(bytes[residual.tensor.index(y, x, channel + o)], residual.rescale);
+                let mut sums: [i32; BLOCK] =
+                    core::array::from_fn(|o| requant(acc[o], constants.pre[o], constants.mul[o]));
+                if let Some((residual, bytes)) = job.residual(y, x, channel) {
+                    for (sum, &u) in sums.iter_mut().zip(&bytes[..stored]) {
+                        *sum += rescale(u, residual.rescale);
                     }
-                    *y_out = finish(sum, output.zero_point, plan.lo);
+                }
+                for (out, sum) in job.output(y, x, channel)[..stored].iter_mut().zip(sums) {
+                    *out = finish(sum, output.zero_point, plan.lo);
                 }
             }
         }

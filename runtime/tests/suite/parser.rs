@@ -73,7 +73,7 @@ fn exercise(file: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40_000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..512), dressed: bool) {
@@ -105,7 +105,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120_000))]
+    #![proptest_config(ProptestConfig::with_cases(60_000))]
 
     /// One to four bytes of the structure (all but weights and tables) replaced, often by small numbers.
     #[test]

@@ -14,7 +14,7 @@
 //! same end by the final clamp to `lo..=255`.
 
 use crate::format::layout::{BLOCK, CHANNEL_GROUP};
-use crate::ops::{ConvData, ConvPlan};
+use crate::ops::{ConvJob, ConvPlan};
 use core::arch::x86_64::*;
 
 /// Bytes of one weight group, `[16][4]`.
@@ -24,13 +24,14 @@ const QUAD: usize = 4;
 
 /// See [`ops::conv`](crate::ops::conv).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(crate) fn conv(plan: &ConvPlan<'_>, mut data: ConvData<'_>) {
+pub(crate) fn conv(mut job: ConvJob<'_>) {
+    let plan = job.plan();
     let blocks = plan.filter.blocks();
     for block in (0..blocks).step_by(2) {
         if block + 1 < blocks {
-            rows([Block::new(plan, block), Block::new(plan, block + 1)], plan, &mut data);
+            rows([Block::new(plan, block), Block::new(plan, block + 1)], &mut job);
         } else {
-            rows([Block::new(plan, block)], plan, &mut data);
+            rows([Block::new(plan, block)], &mut job);
         }
     }
 }
@@ -72,16 +73,17 @@ impl<'a> Block<'a> {
 
 /// All output pixels of `B` blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn rows<const B: usize>(blocks: [Block<'_>; B], plan: &ConvPlan<'_>, data: &mut ConvData<'_>) {
+fn rows<const B: usize>(blocks: [Block<'_>; B], job: &mut ConvJob<'_>) {
+    let plan = job.plan();
     let width = plan.output.width;
     for y in 0..plan.output.height {
         let mut x = 0;
         while x < width {
             x += match width - x {
-                16.. if B == 1 => tile::<16, B>(&blocks, plan, data, y, x),
-                5.. if width >= 8 => tile::<8, B>(&blocks, plan, data, y, x.min(width - 8)),
-                _ if width >= 4 => tile::<4, B>(&blocks, plan, data, y, x.min(width - 4)),
-                _ => tile::<1, B>(&blocks, plan, data, y, x),
+                16.. if B == 1 => tile::<16, B>(&blocks, job, y, x),
+                5.. if width >= 8 => tile::<8, B>(&blocks, job, y, x.min(width - 8)),
+                _ if width >= 4 => tile::<4, B>(&blocks, job, y, x.min(width - 4)),
+                _ => tile::<1, B>(&blocks, job, y, x),
             };
         }
     }
@@ -92,17 +94,16 @@ fn rows<const B: usize>(blocks: [Block<'_>; B], plan: &ConvPlan<'_>, data: &mut 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn tile<const P: usize, const B: usize>(
     blocks: &[Block<'_>; B],
-    plan: &ConvPlan<'_>,
-    data: &mut ConvData<'_>,
+    job: &mut ConvJob<'_>,
     y: usize,
     x: usize,
 ) -> usize {
-    debug_assert!(y < plan.output.height && x + P <= plan.output.width);
-    let acc = accumulate::<P, B>(blocks, plan, data, y, x);
+    debug_assert!(y < job.plan().output.height && x + P <= job.plan().output.width);
+    let acc = accumulate::<P, B>(blocks, job, y, x);
     for (b, block) in blocks.iter().enumerate() {
         for first in (0..P).step_by(QUAD) {
             let quad = core::array::from_fn(|i| acc[b][(first + i).min(P - 1)]);
-            finish::<P>(quad, block, plan, data, y, x + first);
+            finish::<P>(quad, block, job, y, x + first);
         }
     }
     P
@@ -112,25 +113,28 @@ fn tile<const P: usize, const B: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn accumulate<const P: usize, const B: usize>(
     blocks: &[Block<'_>; B],
-    plan: &ConvPlan<'_>,
-    data: &ConvData<'_>,
+    job: &ConvJob<'_>,
     y: usize,
     x: usize,
 ) -> [[__m512i; P]; B] {
+    let plan = job.plan();
     let mut acc: [[__m512i; P]; B] = core::array::from_fn(|b| [blocks[b].bias; P]);
     let mut weights: [*const u8; B] = core::array::from_fn(|b| blocks[b].weights.as_ptr());
     let step = plan.step_x;
     for row in 0..plan.rows {
         let start = plan.window(y, x) + row * plan.row_bytes;
-        // SAFETY (all four blocks): `ConvPlan::new` and `ConvData::new` checked that every run of every window
-        // lies in the input and that a block has `rows * run` groups of depth; the pixels are in the output.
         let quads: [*const u8; 4] =
-            core::array::from_fn(|q| data.input.as_ptr().wrapping_add(start + q * QUAD * step));
+            core::array::from_fn(|q| job.input().as_ptr().wrapping_add(start + q * QUAD * step));
         for at in (0..plan.run).step_by(CHANNEL_GROUP) {
-            let w: [__m512i; B] = core::array::from_fn(|b| unsafe { _mm512_loadu_si512(weights[b].cast()) });
+            let w: [__m512i; B] = core::array::from_fn(|b| {
+                // SAFETY: the plan has checked that a block holds `rows * run` weights for each output.
+                unsafe { _mm512_loadu_si512(weights[b].cast()) }
+            });
             for p in 0..P {
-                let u = unsafe { quads[p / QUAD].add(p % QUAD * step + at).cast::<i32>().read_unaligned() };
-                let u = _mm512_set1_epi32(u);
+                let u = quads[p / QUAD].wrapping_add(p % QUAD * step + at).cast::<i32>();
+                // SAFETY: the pixel lies in the output; plan and job have checked that every run of its window
+                // lies in the input.
+                let u = _mm512_set1_epi32(unsafe { u.read_unaligned() });
                 for b in 0..B {
                     acc[b][p] = _mm512_dpbusd_epi32(acc[b][p], u, w[b]);
                 }
@@ -147,19 +151,17 @@ fn accumulate<const P: usize, const B: usize>(
 fn finish<const P: usize>(
     acc: [__m512i; QUAD],
     block: &Block<'_>,
-    plan: &ConvPlan<'_>,
-    data: &mut ConvData<'_>,
+    job: &mut ConvJob<'_>,
     y: usize,
     x: usize,
 ) {
+    let plan = job.plan();
     let transpose = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     let [a, b, c, d] = acc.map(|acc| _mm512_srav_epi32(acc, block.pre));
     let mut low = _mm512_mulhrs_epi16(_mm512_packs_epi32(a, b), block.mul);
     let mut high = _mm512_mulhrs_epi16(_mm512_packs_epi32(c, d), block.mul);
-    if let Some((residual, bytes)) = data.residual {
-        let tensor = &residual.tensor;
-        let at = &bytes[tensor.index(y, x, block.channel)..];
-        let pixels = load::<P>(at, tensor.stored, block.stored);
+    if let Some((residual, pixels)) = job.residual(y, x, block.channel) {
+        let pixels = load::<P>(pixels, residual.tensor.stored, block.stored);
         let pixels = _mm512_permutexvar_epi32(transpose, pixels);
         let rule = residual.rescale;
         let zero_point = _mm512_set1_epi16(rule.zero_point.into());
@@ -173,9 +175,8 @@ fn finish<const P: usize>(
     let zero_point = _mm512_set1_epi16(plan.output.zero_point.into());
     let bytes = _mm512_packus_epi16(_mm512_adds_epi16(low, zero_point), _mm512_adds_epi16(high, zero_point));
     let bytes = _mm512_max_epu8(bytes, _mm512_set1_epi8(plan.lo.cast_signed()));
-    let output = &plan.output;
-    let at = &mut data.output[output.index(y, x, block.channel)..];
-    store::<P>(_mm512_permutexvar_epi32(transpose, bytes), at, output.stored, block.stored);
+    let bytes = _mm512_permutexvar_epi32(transpose, bytes);
+    store::<P>(bytes, job.output(y, x, block.channel), plan.output.stored, block.stored);
 }
 
 /// The bytes of four pixels `stride` apart (of `P < 4` the first one only), sixteen each.
@@ -183,12 +184,15 @@ fn finish<const P: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn load<const P: usize>(pixels: &[u8], stride: usize, stored: __mmask16) -> __m512i {
     debug_assert!(pixels.len() >= (P.min(QUAD) - 1) * stride + stored.count_ones() as usize);
-    // SAFETY (both blocks): `ConvData::new` checked the size of the tensor, and the pixels lie in one row of it;
-    // with a stride of sixteen they are contiguous; masked-out bytes are not accessed.
     if P >= QUAD && stride == BLOCK {
+        // SAFETY: the job has checked the size of the tensor; the pixels lie in a row of it, without gaps.
         return unsafe { _mm512_loadu_si512(pixels.as_ptr().cast()) };
     }
-    let pixel = |i: usize| unsafe { _mm_maskz_loadu_epi8(stored, pixels.as_ptr().add(i * stride).cast()) };
+    let pixel = |i: usize| {
+        let at = pixels.as_ptr().wrapping_add(i * stride);
+        // SAFETY: as above; the other bytes are not accessed.
+        unsafe { _mm_maskz_loadu_epi8(stored, at.cast()) }
+    };
     let mut all = _mm512_zextsi128_si512(pixel(0));
     if P >= QUAD {
         all = _mm512_inserti32x4::<1>(all, pixel(1));
@@ -203,12 +207,14 @@ fn load<const P: usize>(pixels: &[u8], stride: usize, stored: __mmask16) -> __m5
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn store<const P: usize>(all: __m512i, pixels: &mut [u8], stride: usize, stored: __mmask16) {
     debug_assert!(pixels.len() >= (P.min(QUAD) - 1) * stride + stored.count_ones() as usize);
-    // SAFETY (both blocks): as in `load`.
     if P >= QUAD && stride == BLOCK {
+        // SAFETY: as in `load`.
         return unsafe { _mm512_storeu_si512(pixels.as_mut_ptr().cast(), all) };
     }
-    let mut pixel = |i: usize, bytes| unsafe {
-        _mm_mask_storeu_epi8(pixels.as_mut_ptr().add(i * stride).cast(), stored, bytes);
+    let mut pixel = |i: usize, bytes| {
+        let at = pixels.as_mut_ptr().wrapping_add(i * stride);
+        // SAFETY: as in `load`.
+        unsafe { _mm_mask_storeu_epi8(at.cast(), stored, bytes) };
     };
     pixel(0, _mm512_castsi512_si128(all));
     if P >= QUAD {
