@@ -13,6 +13,7 @@ pub mod calibrate;
 mod error;
 pub mod fold;
 pub mod input;
+pub mod inspect;
 mod limits;
 pub mod meta;
 pub mod network;

@@ -14,6 +14,11 @@ mod layers;
 mod pooling;
 mod reader;
 mod shaping;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use error::OnnxError;
 pub use float_model::FloatModel;

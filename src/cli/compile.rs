@@ -1,0 +1,127 @@
+//! `ringfence compile`: from ONNX to an integer model file.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ringfence_runtime::Model;
+
+use super::CliError;
+use super::inspect;
+use crate::compile::inspect::inspect as describe;
+use crate::compile::{Options, TableSpec, compile_observed};
+use crate::data::{self, SPECS, Split};
+
+const EXAMPLES: &str = "\
+Examples:
+  ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm
+  ringfence compile net.onnx --calibrate cifar10:DIR --sigma 0.5 -o net.rfm --table two-stage:100:10000:0.001
+  ringfence compile torch.onnx --calibrate cifar10:DIR --sigma 0.25 -o net.rfm \\
+      --mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616      for a model that expects normalised images";
+
+/// Compile an ONNX network to an integer model file with noise and certificate tables
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Float network in ONNX
+    onnx: PathBuf,
+    /// Data set whose training images the ranges are measured on
+    #[arg(long, value_name = "SPEC", long_help = data_help())]
+    calibrate: String,
+    /// Deviation of the smoothing noise, in pixels of [0, 1]
+    #[arg(long)]
+    sigma: f64,
+    /// Model file to write
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    /// Images to calibrate on
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    images: usize,
+    /// Seed of the noise on them
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Certificate table to write, may be repeated: two-stage:N0:N:ALPHA, single-stage:N:ALPHA, predict:N:ALPHA
+    #[arg(long = "table", value_name = "TABLE")]
+    tables: Vec<TableSpec>,
+    /// Mean that the network expects to be subtracted from each channel of [0, 1]
+    #[arg(long, value_name = "M,..", value_delimiter = ',', allow_hyphen_values = true)]
+    mean: Vec<f64>,
+    /// Deviation that it expects each channel to be divided by
+    #[arg(long, value_name = "S,..", value_delimiter = ',')]
+    std: Vec<f64>,
+    /// Names of the classes; those of the data set if not given
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    classes: Vec<String>,
+    /// Name to record; that of the model file if not given
+    #[arg(long)]
+    name: Option<String>,
+    /// Describe the result as one JSON object (schema ringfence.inspect/1)
+    #[arg(long)]
+    json: bool,
+}
+
+fn data_help() -> String {
+    format!("Data set whose training images the ranges are measured on: {SPECS}")
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Files, data sets, options that do not fit, and networks that cannot be compiled, with the node at fault.
+pub fn run(args: Args) -> Result<(), CliError> {
+    let onnx = read(&args.onnx)?;
+    let data = data::open(&args.calibrate, Split::Train)?;
+    let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = args.name.clone().or(stem).unwrap_or_default();
+    let bar = progress_bar("calibration");
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let compiled = compile_observed(&onnx, &name, data.as_ref(), &options(&args), &progress);
+    bar.finish_and_clear();
+    let bytes = compiled.map_err(|error| CliError::failed(args.onnx.display().to_string(), error))?;
+    fs::write(&args.out, &bytes).map_err(|source| CliError::File {
+        path: args.out.clone(),
+        action: "cannot be written",
+        source,
+    })?;
+    let model =
+        Model::parse(&bytes).map_err(|source| CliError::Model { name: args.out.display().to_string(), source })?;
+    let report = describe(&model);
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(inspect::text(&report).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn options(args: &Args) -> Options {
+    let defaults = Options::new(args.sigma);
+    Options {
+        images: args.images,
+        seed: args.seed,
+        tables: if args.tables.is_empty() { defaults.tables.clone() } else { args.tables.clone() },
+        mean: args.mean.clone(),
+        std: args.std.clone(),
+        classes: args.classes.clone(),
+        ..defaults
+    }
+}
+
+/// The bytes of a file.
+pub(super) fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
+    fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), action: "cannot be read", source })
+}
+
+/// A bar on standard error.
+pub(super) fn progress_bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {eta} left");
+    let bar = ProgressBar::new(0).with_message(what);
+    // The template is a constant; the plain style would serve if it were refused.
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}

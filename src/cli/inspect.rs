@@ -1,0 +1,98 @@
+//! `ringfence inspect`: what a model file holds.
+
+use std::io::Write;
+
+use super::CliError;
+use super::model_file::ModelFile;
+use crate::compile::inspect::{Certificate, Layer, Report, inspect};
+
+const EXAMPLES: &str = "\
+Examples:
+  ringfence inspect                     the embedded model
+  ringfence inspect model.rfm --json    one JSON object (schema ringfence.inspect/1)";
+
+/// Show the layers, sizes, noise and certificate tables of a model
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
+    model: Option<String>,
+    /// Write one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// A file that cannot be read or is no model; standard output.
+pub fn run(args: Args) -> Result<(), CliError> {
+    let file = ModelFile::open(args.model.as_deref())?;
+    let report = inspect(&file.parse()?);
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(text(&report).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The report for people.
+pub(super) fn text(report: &Report) -> String {
+    let [height, width, channels] = report.input;
+    let mut lines = vec![
+        format!(
+            "model   {}, {} bytes, compiled by {}",
+            report.name.as_deref().unwrap_or("without a name"),
+            report.file_bytes,
+            report.compiler.as_deref().unwrap_or("an unknown program")
+        ),
+        format!("sha256  {} (of ONNX {})", report.sha256, report.source_sha256),
+        format!("image   {height}x{width}x{channels} (rows, columns, channels)"),
+        format!("classes {}: {}", report.classes.len(), report.classes.join(", ")),
+        String::new(),
+        format!("{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}", "", "layer", "", "output", "MACs", "weights B", "output B"),
+    ];
+    lines.extend(report.layers.iter().enumerate().map(|(index, layer)| layer_line(index, layer)));
+    lines.push(String::new());
+    lines.push(format!("{} MACs, {} weights", report.macs, report.weights));
+    lines.push(format!("weights and constants  {:>9} bytes", report.weight_bytes));
+    lines.push(format!("activations            {:>9} bytes if none shared memory", report.activation_bytes));
+    lines.push(format!("arena                  {:>9} bytes a sample", report.arena_bytes));
+    let noise = &report.noise;
+    lines.push(String::new());
+    lines.push(format!(
+        "noise   sigma {} pixel, values {}..={} /255, {} bytes, total variation distance {:.2e} an image",
+        noise.sigma, noise.min, noise.max, noise.bytes, noise.tv_budget
+    ));
+    lines.extend(report.certificates.iter().map(certificate_line));
+    lines.join("\n") + "\n"
+}
+
+fn layer_line(index: usize, layer: &Layer) -> String {
+    let [height, width, channels] = layer.output;
+    let what = match (layer.kernel, layer.stride) {
+        (Some([rows, columns]), Some([down, right])) => format!("{} {rows}x{columns}/{down},{right}", layer.kind),
+        (Some([rows, columns]), None) => format!("{} {rows}x{columns}", layer.kind),
+        _ => layer.kind.to_owned(),
+    };
+    let extras = [(layer.residual, " +res"), (layer.relu, " relu")];
+    let what = extras.iter().filter(|(on, _)| *on).fold(what, |what, (_, extra)| what + extra);
+    format!(
+        "{index:>3}  {:<28} {what:<20} {:>12} {:>12} {:>9} {:>9}",
+        layer.name.as_deref().unwrap_or("-"),
+        format!("{height}x{width}x{channels}"),
+        layer.macs,
+        layer.weight_bytes,
+        layer.activation_bytes
+    )
+}
+
+fn certificate_line(table: &Certificate) -> String {
+    let selection = table.n0.map_or(String::new(), |n0| format!(" after {n0} that select"));
+    let least = table.least_count.map_or("never".to_owned(), |count| format!("from {count} votes"));
+    let radius = table.max_radius.map_or(String::new(), |radius| format!(", radius up to {radius:.4} pixel"));
+    format!("table   {} of {}{selection}, alpha {}: {least}{radius}", table.method, table.n, table.alpha)
+}

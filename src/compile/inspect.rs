@@ -1,0 +1,206 @@
+//! What a model file holds, in numbers.
+
+use ringfence_runtime::plan::{Operand, Tensor};
+use ringfence_runtime::{Model, Op, format};
+use serde::Serialize;
+
+use super::meta::Meta;
+
+/// Name and version of the JSON layout of [`Report`].
+pub const SCHEMA: &str = "ringfence.inspect/1";
+
+/// A model file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Name given when it was compiled, if META tells.
+    pub name: Option<String>,
+    /// Program and version that wrote it, if META tells.
+    pub compiler: Option<String>,
+    /// Bytes of the file: what it takes in flash.
+    pub file_bytes: usize,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of the ONNX file it was compiled from, hexadecimal.
+    pub source_sha256: String,
+    /// Rows, columns and channels of the image.
+    pub input: [usize; 3],
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Operations in the order they run.
+    pub layers: Vec<Layer>,
+    /// Multiplications of one forward pass.
+    pub macs: u64,
+    /// Weights without padding.
+    pub weights: usize,
+    /// Bytes of packed weights and requantisation constants.
+    pub weight_bytes: usize,
+    /// Bytes of all activations together, if none shared memory.
+    pub activation_bytes: usize,
+    /// Exact arena bytes of one sample; a batch of b takes b times as much.
+    pub arena_bytes: usize,
+    /// The smoothing noise.
+    pub noise: Noise,
+    /// Certificate tables.
+    pub certificates: Vec<Certificate>,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// `conv`, `add`, `pool` or `logits`.
+    pub kind: &'static str,
+    /// Name of the ONNX node, if META tells.
+    pub name: Option<String>,
+    /// Rows, columns and channels it reads.
+    pub input: [usize; 3],
+    /// Rows, columns and channels it makes.
+    pub output: [usize; 3],
+    /// Rows and columns of the kernel; none for operations without weights.
+    pub kernel: Option<[usize; 2]>,
+    /// Steps of the kernel.
+    pub stride: Option<[usize; 2]>,
+    /// Adds another activation to its result.
+    pub residual: bool,
+    /// Clamped at zero from below.
+    pub relu: bool,
+    /// Multiplications.
+    pub macs: u64,
+    /// Weights without padding.
+    pub weights: usize,
+    /// Bytes of packed weights and requantisation constants.
+    pub weight_bytes: usize,
+    /// Bytes of the activation it makes, border and padding channels included.
+    pub activation_bytes: usize,
+}
+
+/// The noise section.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Noise {
+    /// Deviation in pixels of full scale 1.
+    pub sigma: f64,
+    /// Smallest noise value that the table can hold, in steps of 1/255.
+    pub min: i32,
+    /// Largest one.
+    pub max: i32,
+    /// Columns of the alias table.
+    pub columns: usize,
+    /// Bytes of the tables.
+    pub bytes: usize,
+    /// Total variation distance e of a whole image's noise, charged to every certificate (rounded up).
+    pub tv_budget: f64,
+}
+
+/// A certificate table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Certificate {
+    /// `two-stage`, `single-stage` or `predict`.
+    pub method: &'static str,
+    /// Votes that select the class; two-stage only.
+    pub n0: Option<u32>,
+    /// Votes that are counted.
+    pub n: u32,
+    /// Probability of a wrong statement.
+    pub alpha: f64,
+    /// Least count that certifies, or least count of the top class that is ever significant.
+    pub least_count: Option<u32>,
+    /// Radius of a unanimous vote in pixels of full scale 1; none for predict.
+    pub max_radius: Option<f64>,
+}
+
+/// Describes a model.
+pub fn inspect(model: &Model<'_>) -> Report {
+    // Without META, or with one this version does not know, only the names are missing.
+    let meta = Meta::of(model).ok();
+    let name = |index: usize| meta.as_ref().and_then(|meta| meta.layers.get(index)).map(|layer| layer.name.clone());
+    let layers: Vec<Layer> = model.ops().enumerate().map(|(index, op)| layer(&op, name(index))).collect();
+    let input = model.input();
+    Report {
+        schema: SCHEMA,
+        name: meta.as_ref().map(|meta| meta.name.clone()),
+        compiler: meta.as_ref().map(|meta| meta.compiler.clone()),
+        file_bytes: model.bytes().len(),
+        sha256: hex(&model.sha256()),
+        source_sha256: hex(model.source_sha256()),
+        input: [input.height, input.width, input.channels],
+        classes: (0..model.classes()).filter_map(|i| model.class_name(i)).map(str::to_owned).collect(),
+        macs: layers.iter().map(|layer| layer.macs).sum(),
+        weights: layers.iter().map(|layer| layer.weights).sum(),
+        weight_bytes: layers.iter().map(|layer| layer.weight_bytes).sum(),
+        activation_bytes: model.tensors().map(|tensor| tensor.bytes).sum(),
+        arena_bytes: model.arena_bytes(1),
+        noise: noise(model),
+        certificates: model.certificates().map(|table| certificate(&table)).collect(),
+        layers,
+    }
+}
+
+fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
+    let input = op.input().tensor;
+    let (kind, kernel, stride, filter, lo) = match op {
+        Op::Conv(op) => ("conv", Some(op.kernel), Some(op.stride), Some(op.filter), op.lo),
+        Op::Add(op) => ("add", None, None, None, op.lo),
+        Op::GlobalAvgPool(op) => ("pool", None, None, None, op.lo),
+        Op::Logits(op) => ("logits", Some([input.height, input.width]), None, Some(op.filter), 0),
+        _ => ("unknown", None, None, None, 0),
+    };
+    let output = op.output().map(|Operand { tensor, .. }| tensor);
+    let volume = kernel.map_or(0, |[rows, columns]| rows * columns * input.channels);
+    Layer {
+        kind,
+        name,
+        input: shape(&input),
+        output: match (&output, filter) {
+            (Some(tensor), _) => shape(tensor),
+            (None, filter) => [1, 1, filter.map_or(0, |filter| filter.outputs)],
+        },
+        kernel,
+        stride,
+        residual: op.residual().is_some(),
+        relu: output.is_some_and(|tensor| tensor.zero_point == lo),
+        macs: op.macs(),
+        weights: filter.map_or(0, |filter| filter.outputs * volume),
+        weight_bytes: filter.map_or(0, |f| f.weights.len() + 4 * f.bias.len() + 2 * f.mul.len() + f.pre.len()),
+        activation_bytes: output.map_or(0, |tensor| tensor.bytes),
+    }
+}
+
+fn shape(tensor: &Tensor) -> [usize; 3] {
+    [tensor.height, tensor.width, tensor.channels]
+}
+
+fn noise(model: &Model<'_>) -> Noise {
+    let noise = model.noise();
+    Noise {
+        sigma: f64::from_bits(noise.sigma_bits),
+        min: noise.min_value,
+        max: noise.min_value + noise.words.len() as i32 - 1,
+        columns: noise.words.len(),
+        bytes: 8 * noise.words.len(),
+        tv_budget: (noise.tv_budget as f64 * 2f64.powi(-64)).next_up(),
+    }
+}
+
+fn certificate(table: &format::CertificateTable<'_>) -> Certificate {
+    let (method, radii) = match table.method() {
+        format::Method::TwoStage => ("two-stage", true),
+        format::Method::SingleStage => ("single-stage", true),
+        _ => ("predict", false),
+    };
+    let least_count =
+        if radii { Some(table.first()) } else { table.entries().min().filter(|count| *count <= table.n()) };
+    Certificate {
+        method,
+        n0: (table.method() == format::Method::TwoStage).then_some(table.n0()),
+        n: table.n(),
+        alpha: f64::from_bits(table.alpha_bits()),
+        least_count,
+        max_radius: table.entries().last().filter(|_| radii).map(|units| f64::from(units) / f64::from(1 << 20)),
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

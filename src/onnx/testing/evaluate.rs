@@ -1,0 +1,73 @@
+//! A slow, obvious evaluator: one loop per index, double precision.
+
+use crate::onnx::{Conv, Graph, Op, Shape};
+
+/// The output of `graph` for one image in order channel, row, column.
+pub fn evaluate(graph: &Graph, image: &[f32]) -> Vec<f64> {
+    let mut values: Vec<Vec<f64>> = Vec::new();
+    for node in &graph.nodes {
+        let input = |index: usize| values[node.inputs[index]].as_slice();
+        let value = match &node.op {
+            Op::Input => image.iter().map(|x| f64::from(*x)).collect(),
+            Op::Conv(layer) => conv(layer, input(0), graph.nodes[node.inputs[0]].shape, node.shape),
+            Op::Dense(dense) => (0..dense.bias.len())
+                .map(|o| {
+                    let products = input(0).iter().enumerate().map(|(i, x)| f64::from(dense.weight[[o, i]]) * x);
+                    f64::from(dense.bias[o]) + products.sum::<f64>()
+                })
+                .collect(),
+            Op::Affine(affine) => {
+                let plane = input(0).len() / affine.mul.len();
+                input(0).iter().enumerate().map(|(i, x)| affine.mul[i / plane] * x + affine.add[i / plane]).collect()
+            }
+            Op::Pad(padding) => {
+                let (channels, height, width) = sides(graph.nodes[node.inputs[0]].shape);
+                let (_, rows, columns) = sides(node.shape);
+                let mut padded = vec![0.0; channels * rows * columns];
+                for (i, x) in input(0).iter().enumerate() {
+                    let (c, y, x_at) = (i / (height * width), i / width % height, i % width);
+                    padded[(c * rows + y + padding.top) * columns + x_at + padding.left] = *x;
+                }
+                padded
+            }
+            Op::Relu => input(0).iter().map(|x| x.max(0.0)).collect(),
+            Op::Add => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
+            Op::GlobalAvgPool => {
+                let plane = input(0).len() / node.shape.channels();
+                input(0).chunks(plane).map(|plane| plane.iter().sum::<f64>() / plane.len() as f64).collect()
+            }
+            Op::Flatten => input(0).to_vec(),
+        };
+        values.push(value);
+    }
+    values.swap_remove(graph.output)
+}
+
+fn sides(shape: Shape) -> (usize, usize, usize) {
+    match shape {
+        Shape::Map { channels, height, width } => (channels, height, width),
+        Shape::Vector(features) => (features, 1, 1),
+    }
+}
+
+fn conv(conv: &Conv, input: &[f64], from: Shape, to: Shape) -> Vec<f64> {
+    let ((_, height, width), (outputs, rows, columns)) = (sides(from), sides(to));
+    let (_, channels, kernel_h, kernel_w) = conv.weight.dim();
+    let at = |c: usize, y: isize, x: isize| {
+        let inside = (0..height as isize).contains(&y) && (0..width as isize).contains(&x);
+        if inside { input[(c * height + y as usize) * width + x as usize] } else { 0.0 }
+    };
+    let mut output = Vec::new();
+    for (o, y, x) in (0..outputs).flat_map(|o| (0..rows).flat_map(move |y| (0..columns).map(move |x| (o, y, x)))) {
+        let mut sum = f64::from(conv.bias[o]);
+        for (c, ky, kx) in
+            (0..channels).flat_map(|c| (0..kernel_h).flat_map(move |ky| (0..kernel_w).map(move |kx| (c, ky, kx))))
+        {
+            let row = (y * conv.strides.0 + ky) as isize - conv.padding.top as isize;
+            let column = (x * conv.strides.1 + kx) as isize - conv.padding.left as isize;
+            sum += f64::from(conv.weight[[o, c, ky, kx]]) * at(c, row, column);
+        }
+        output.push(sum);
+    }
+    output
+}

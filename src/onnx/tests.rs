@@ -1,0 +1,227 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+use tract_onnx::pb::AttributeProto;
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_shape_proto::dimension;
+use tract_onnx::pb::type_proto::Value;
+
+use super::testing::{Builder, evaluate, float, int, ints, random_network, string, tensor};
+use super::*;
+
+fn image(shape: [usize; 3], seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    (0..shape.iter().product()).map(|_| next() * 1.5 - 0.25).collect()
+}
+
+fn assert_close(got: &[f64], wanted: &[f32], what: &str) {
+    assert_eq!(got.len(), wanted.len(), "{what}");
+    let largest = wanted.iter().fold(1.0f64, |l, w| l.max(f64::from(w.abs())));
+    for (got, wanted) in got.iter().zip(wanted) {
+        assert!((got - f64::from(*wanted)).abs() < 2e-5 * largest, "{what}: {got} {wanted}");
+    }
+}
+
+/// The reader keeps the meaning of every spelling it accepts: tract, which reads the file on its own, agrees.
+#[test]
+fn graphs_compute_what_tract_computes() {
+    for seed in 0..60 {
+        let (file, shape) = random_network(seed);
+        let graph = parse(&file).unwrap();
+        let output = graph.nodes[graph.output].value.clone();
+        let float = FloatModel::new(&file, &graph, &[&output]).unwrap();
+        let image = image(shape, seed);
+        assert_close(&evaluate(&graph, &image), &float.run(&image).unwrap()[0], &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn inner_values_come_in_the_order_asked_for() {
+    let mut b = Builder::new([2, 3, 3]);
+    let w = b.weights(&[1, 2, 1, 1], &[1.0, -1.0]);
+    let conv = b.node("Conv", &["x", &w], vec![]);
+    let relu = b.node("Relu", &[&conv], vec![]);
+    let file = b.finish(&relu);
+    let float = FloatModel::new(&file, &parse(&file).unwrap(), &[&relu, &conv]).unwrap();
+    let x = image([2, 3, 3], 3);
+    let values = float.run(&x).unwrap();
+    let wanted: Vec<f32> = (0..9).map(|i| x[i] - x[9 + i]).collect();
+    assert_eq!(values[1], wanted);
+    assert_eq!(values[0], wanted.iter().map(|w| w.max(0.0)).collect::<Vec<_>>());
+}
+
+#[test]
+fn tract_is_not_asked_for_values_that_do_not_exist() {
+    let mut b = Builder::new([1, 2, 2]);
+    let relu = b.node("Relu", &["x"], vec![]);
+    let file = b.finish(&relu);
+    let error = FloatModel::new(&file, &parse(&file).unwrap(), &["nowhere"]).err().unwrap();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    let float = FloatModel::new(&file, &parse(&file).unwrap(), &[&relu]).unwrap();
+    assert!(matches!(float.run(&[0.0; 3]), Err(OnnxError::Tract(_))));
+}
+
+/// One node on a 4x6x6 image, with what the error must say besides node, operator and shape.
+#[test]
+fn what_is_not_supported_is_named() {
+    let conv_weight = [0.1f32; 8 * 4 * 9];
+    type Case<'a> = (&'a str, &'a [&'a str], Vec<AttributeProto>, &'a str);
+    let cases: Vec<Case> = vec![
+        ("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2])], "operator is not supported"),
+        ("Softmax", &["x"], vec![], "operator is not supported"),
+        ("Conv", &["x", "w"], vec![int("group", 2)], "group = 2"),
+        ("Conv", &["x", "w"], vec![ints("dilations", &[2, 2])], "dilations = [2, 2]"),
+        ("Conv", &["x", "w"], vec![ints("strides", &[0, 1])], "strides [0, 1]"),
+        ("Conv", &["x", "w"], vec![ints("pads", &[-1, 0, 0, 0])], "pads [-1, 0]"),
+        ("Conv", &["x", "w"], vec![ints("kernel_shape", &[5, 5])], "kernel_shape [5, 5]"),
+        ("Conv", &["x", "w"], vec![string("auto_pad", "SOME")], "auto_pad SOME"),
+        ("Conv", &["x", "w"], vec![int("novelty", 1)], "unknown attribute novelty"),
+        ("Conv", &["x", "w"], vec![ints("group", &[1])], "attribute group is not of type INT"),
+        ("Conv", &["x"], vec![], "input 1 is missing"),
+        ("Conv", &["x", "x"], vec![], "expected a constant"),
+        ("Conv", &["x", "vector"], vec![], "expected [out, in, height, width]"),
+        ("Conv", &["x", "shape"], vec![], "expected floats"),
+        ("Conv", &["x", "narrow"], vec![], "wants 3 channels, the input has 4"),
+        ("Conv", &["x", "huge"], vec![], "larger than the padded input"),
+        ("BatchNormalization", &["x", "vector", "vector", "vector", "vector"], vec![], "expected 4 values"),
+        ("AveragePool", &["x"], vec![ints("kernel_shape", &[2, 2])], "only the whole map ([6, 6])"),
+        ("AveragePool", &["x"], vec![ints("kernel_shape", &[6, 6]), ints("pads", &[1, 0, 0, 0])], "pads = [1, 0, 0, 0]"),
+        ("ReduceMean", &["x"], vec![ints("axes", &[1])], "axes [1]"),
+        ("Gemm", &["x", "vector"], vec![], "flatten it first"),
+        ("Flatten", &["x"], vec![int("axis", 2)], "axis 2"),
+        ("Reshape", &["x", "shape"], vec![], "only [N, 144]"),
+        ("Squeeze", &["x"], vec![ints("axes", &[2, 3])], "length 1"),
+        ("Pad", &["x"], vec![ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), string("mode", "reflect")], "mode reflect"),
+        ("Pad", &["x"], vec![ints("pads", &[0, 1, 0, 0, 0, 0, 0, 0])], "rows and columns are supported"),
+        ("Pad", &["x"], vec![ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), float("value", 1.0)], "pads with 1"),
+        ("Add", &["x", "vector"], vec![], "or one per channel"),
+        ("Div", &["vector", "x"], vec![], "expected one value"),
+        ("Div", &["x", "zero"], vec![], "division by zero"),
+        ("Mul", &["x", "x"], vec![], "both operands are computed"),
+        ("Relu", &["vector"], vec![], "is a constant"),
+        ("Conv", &["x", "nan"], vec![], "holds NaN"),
+    ];
+    for (op, inputs, attributes, reason) in cases {
+        let mut b = Builder::new([4, 6, 6]);
+        b.graph.initializer = vec![
+            tensor("w", &[8, 4, 3, 3], &conv_weight),
+            tensor("narrow", &[8, 3, 3, 3], &conv_weight[..216]),
+            tensor("huge", &[1, 4, 9, 8], &conv_weight),
+            tensor("nan", &[1, 4, 1, 1], &[0.0, f32::NAN, 0.0, 0.0]),
+            tensor("vector", &[5], &[1.0; 5]),
+            tensor("zero", &[], &[0.0]),
+        ];
+        b.graph.initializer.push(tract_onnx::pb::TensorProto {
+            name: "shape".into(),
+            dims: vec![4],
+            data_type: DataType::Int64 as i32,
+            int64_data: vec![1, 4, 36, 1],
+            ..Default::default()
+        });
+        let output = b.node(op, inputs, attributes);
+        let error = parse(&b.finish(&output)).unwrap_err().to_string();
+        assert!(error.contains(reason), "{op} {inputs:?}: {error}");
+        assert!(error.starts_with(&format!("node n0 ({op}) on ")), "{error}");
+        if inputs.contains(&"x") {
+            assert!(error.contains("[N, 4, 6, 6]"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn models_of_another_kind_are_refused() {
+    let relu = |change: &dyn Fn(&mut Builder)| {
+        let mut b = Builder::new([3, 4, 4]);
+        let output = b.node("Relu", &["x"], vec![]);
+        change(&mut b);
+        parse(&b.finish(&output)).unwrap_err().to_string()
+    };
+    let dim = |b: &mut Builder, axis: usize, value: dimension::Value| {
+        let Some(Value::TensorType(tensor)) = &mut b.graph.input[0].r#type.as_mut().unwrap().value else { panic!() };
+        tensor.shape.as_mut().unwrap().dim[axis].value = Some(value);
+    };
+    let cases: [(&dyn Fn(&mut Builder), &str); 9] = [
+        (&|b| b.opset = 6, "operator set 6, expected 7 or later"),
+        (&|b| dim(b, 2, dimension::Value::DimParam("H".into())), "input x: shape [?, 3, ?, 4], expected [N, C, H, W]"),
+        (&|b| dim(b, 0, dimension::Value::DimValue(10)), "export the model with a batch of 1"),
+        (&|b| dim(b, 3, dimension::Value::DimValue(70000)), "expected [N, C, H, W] with fixed"),
+        (&|b| b.graph.input.clear(), "expected one input, found []"),
+        (&|b| b.graph.node[0].input[0] = "y".into(), "reads y, which nothing before it defines"),
+        (&|b| b.graph.node[0].domain = "com.microsoft".into(), "foreign domain com.microsoft"),
+        (&|b| b.graph.node.push(b.graph.node[0].clone()), "value v0 is defined twice"),
+        (&|b| b.graph.initializer.push(tensor("w", &[2, 2], &[1.0; 3])), "needs 4 values, the file holds 3"),
+    ];
+    for (change, wanted) in cases {
+        let error = relu(change);
+        assert!(error.contains(wanted), "{error}");
+    }
+    let external = relu(&|b| {
+        let mut far = tensor("w", &[1], &[1.0]);
+        far.data_location = Some(DataLocation::External as i32);
+        b.graph.initializer.push(far);
+    });
+    assert!(external.contains("tensor w: data is in another file"), "{external}");
+    let constant = {
+        let mut b = Builder::new([3, 4, 4]);
+        let w = b.weights(&[1], &[1.0]);
+        parse(&b.finish(&w)).unwrap_err().to_string()
+    };
+    assert!(constant.contains("output w0 is a constant"), "{constant}");
+}
+
+/// Nodes off the path to the output are dropped, dropout and identity leave no trace, constants come from nodes too.
+#[test]
+fn only_what_computes_remains() {
+    let mut b = Builder::new([3, 4, 4]);
+    let dead = b.node("Relu", &["x"], vec![]);
+    b.node("Relu", &[&dead], vec![]);
+    let half = b.node("Constant", &[], vec![float("value_float", 0.5)]);
+    let scaled = b.node("Mul", &["x", &half], vec![]);
+    let dropped = b.node("Dropout", &[&scaled], vec![]);
+    let same = b.node("Identity", &[&dropped], vec![]);
+    let out = b.node("Relu", &[&same], vec![]);
+    let graph = parse(&b.finish(&out)).unwrap();
+    let ops: Vec<&str> = graph.nodes.iter().map(|node| node.op_type.as_str()).collect();
+    assert_eq!(ops, ["Input", "Mul", "Relu"]);
+    assert_eq!(graph.nodes[2].inputs, [1]);
+    assert_eq!(graph.nodes[1].op, Op::Affine(Affine { mul: vec![0.5; 3], add: vec![0.0; 3] }));
+}
+
+#[test]
+fn same_padding_puts_the_odd_pixel_where_the_name_says() {
+    for (mode, wanted) in [("SAME_UPPER", (0, 1)), ("SAME_LOWER", (1, 0))] {
+        let mut b = Builder::new([1, 6, 6]);
+        let w = b.weights(&[1, 1, 3, 3], &[1.0; 9]);
+        let out = b.node("Conv", &["x", &w], vec![string("auto_pad", mode), ints("strides", &[2, 2])]);
+        let graph = parse(&b.finish(&out)).unwrap();
+        let Op::Conv(conv) = &graph.nodes[1].op else { panic!() };
+        assert_eq!((conv.padding.top, conv.padding.bottom), wanted);
+        assert_eq!(graph.nodes[1].shape, Shape::Map { channels: 1, height: 3, width: 3 });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// Damaged files give an error or a graph, never a panic.
+    #[test]
+    fn any_bytes_are_read(seed in 0u64..20, cut in 0.0..1.0f64, flips in prop::collection::vec((0.0..1.0f64, any::<u8>()), 0..6)) {
+        let (mut file, _) = random_network(seed);
+        for (at, value) in flips {
+            let at = (at * file.len() as f64) as usize;
+            file[at] = value;
+        }
+        // Most of a file is weights: half of the cuts fall into the graph's nodes at its start.
+        file.truncate(if cut < 0.5 { file.len() } else { ((cut - 0.5) * 2.0 * file.len() as f64) as usize });
+        let _ = parse(&file);
+    }
+
+    #[test]
+    fn garbage_is_no_model(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(parse(&bytes).is_err());
+    }
+}
