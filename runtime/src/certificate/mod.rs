@@ -1,1 +1,30 @@
-//! Certificate tables: from a vote count to a radius.
+//! From vote counts to certified radii: a table lookup.
+//!
+//! A table of the model file, or one made by the host for another (n, alpha), holds for each count of the top class the
+//! radius that is certified, rounded down. Nothing is computed here but comparisons.
+
+mod outcome;
+mod radius;
+mod record;
+
+pub use crate::format::{CertificateTable, Method};
+pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, conclude};
+pub use radius::Radius;
+pub use record::Record;
+
+impl CertificateTable<'_> {
+    /// The radius certified by `count` of the table's n votes; none where the certificate abstains, and none in a table
+    /// of [`Method::Predict`].
+    pub fn radius(&self, count: u32) -> Option<Radius> {
+        match self.method() {
+            Method::TwoStage | Method::SingleStage => self.entry(count).map(Radius),
+            Method::Predict => None,
+        }
+    }
+
+    /// Whether `count` votes for the top class are significant when the top two classes have `together` votes; false in
+    /// a table of radii.
+    pub fn is_significant(&self, count: u32, together: u32) -> bool {
+        self.method() == Method::Predict && self.entry(together).is_some_and(|least| count >= least)
+    }
+}

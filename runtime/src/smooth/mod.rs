@@ -1,1 +1,28 @@
-//! Votes, predictions and certificates over noisy copies of an image.
+//! The smoothed classifier: noisy copies of an image are classified and vote.
+//!
+//! ```text
+//! image -> + noise(seed, purpose, sample) -> network -> logits -> vote -> counts -> certificate
+//! ```
+//!
+//! What a sample votes depends on (model, image, seed, purpose, sample index) alone. Counts of disjoint ranges of
+//! samples add up to those of the whole range, so batches, threads, backends and pauses change nothing.
+
+mod budget;
+mod copies;
+mod counts;
+mod error;
+mod image;
+mod predict;
+mod run;
+mod smoother;
+mod vote;
+
+pub use crate::noise::{Purpose, Seed};
+pub use budget::Budget;
+pub use counts::{Counts, Scores, add_counts, top};
+pub use error::Error;
+pub use image::{Image, ImageError};
+pub use predict::Prediction;
+pub use run::Run;
+pub use smoother::{MAX_BATCH, Smoother};
+pub use vote::{Verdict, Vote};

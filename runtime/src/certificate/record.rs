@@ -1,0 +1,59 @@
+//! What a third party needs to recompute a certificate.
+
+use super::{Outcome, Radius};
+use crate::format::{CertificateTable, Method, Model};
+use crate::noise::Seed;
+use crate::smooth::Image;
+
+/// A certificate with everything it depends on: recomputing it on any machine gives the same record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// SHA-256 of the model file.
+    pub model_sha256: [u8; 32],
+    /// SHA-256 of the image, see [`Image::sha256`].
+    pub image_sha256: [u8; 32],
+    /// The seed of the noise.
+    pub seed: Seed,
+    /// How the votes were used.
+    pub method: Method,
+    /// Votes that chose the class (two-stage only).
+    pub n0: u32,
+    /// Votes that were counted.
+    pub n: u32,
+    /// Bits of the f64 that bounds the probability of a wrong statement.
+    pub alpha_bits: u64,
+    /// The class that was certified or considered.
+    pub class: usize,
+    /// Its votes among the n.
+    pub count: u32,
+    /// The radius; none for an abstention.
+    pub radius: Option<Radius>,
+}
+
+impl Record {
+    /// The record of an outcome.
+    pub fn new(
+        model: &Model<'_>,
+        image: &Image<'_>,
+        seed: &Seed,
+        table: &CertificateTable<'_>,
+        outcome: &Outcome,
+    ) -> Self {
+        let (class, count) = match outcome {
+            Outcome::Certified(certificate) => (certificate.class, certificate.count),
+            Outcome::Abstained(abstention) => (abstention.class, abstention.count),
+        };
+        Self {
+            model_sha256: model.sha256(),
+            image_sha256: image.sha256(),
+            seed: *seed,
+            method: table.method(),
+            n0: table.n0(),
+            n: table.n(),
+            alpha_bits: table.alpha_bits(),
+            class,
+            count,
+            radius: outcome.certificate().map(|certificate| certificate.radius),
+        }
+    }
+}

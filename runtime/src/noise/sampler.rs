@@ -1,0 +1,127 @@
+//! Walker's alias method over the noise table.
+
+use super::streams::{LANES, Purpose, Seed, Streams};
+use crate::format::NoiseTable;
+
+/// The noise of one sample: integers distributed as `round(255 sigma z)`, one after the other in CHW order.
+///
+/// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with the leading
+/// `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On equality, once in
+/// 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits. So every threshold has
+/// `64 - b` bits, and a draw rarely costs more than one word.
+#[derive(Clone, Debug)]
+pub struct Noise<'a> {
+    table: NoiseTable<'a>,
+    streams: Streams,
+    block: [i16; LANES],
+    /// Values of the block that are used up.
+    used: usize,
+}
+
+impl<'a> Noise<'a> {
+    /// The noise of a sample.
+    pub fn new(table: NoiseTable<'a>, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
+        Self { table, streams: Streams::new(seed, purpose, sample), block: [0; LANES], used: LANES }
+    }
+
+    /// The next values. How an image is cut into calls does not matter.
+    pub fn fill(&mut self, values: &mut [i16]) {
+        let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
+        head.copy_from_slice(&self.block[self.used..][..head.len()]);
+        self.used += head.len();
+        let (blocks, tail) = rest.as_chunks_mut();
+        for block in blocks {
+            self.draw(block);
+        }
+        if !tail.is_empty() {
+            let mut block = [0; LANES];
+            self.draw(&mut block);
+            self.block = block;
+            self.used = tail.len();
+            tail.copy_from_slice(&self.block[..tail.len()]);
+        }
+    }
+
+    /// One value of every lane.
+    #[inline]
+    fn draw(&mut self, values: &mut [i16; LANES]) {
+        let split = Split::new(&self.table);
+        let words = self.streams.words();
+        let mut entries = [0; LANES];
+        for (found, &word) in entries.iter_mut().zip(&words) {
+            *found = entry(self.table.words, split.column(word));
+        }
+        let mut tie = false;
+        for ((value, &word), &entry) in values.iter_mut().zip(&words).zip(&entries) {
+            let (fraction, threshold) = (split.fraction(word), split.threshold(entry));
+            tie |= fraction == threshold;
+            // Masked, not branched: which of the two it is cannot be predicted.
+            let keep = u32::from(fraction < threshold).wrapping_neg();
+            *value = self.value(split.column(word) & keep | split.alias(entry) & !keep);
+        }
+        if tie {
+            self.break_ties(words, values);
+        }
+    }
+
+    #[cold]
+    fn break_ties(&mut self, words: [u32; LANES], values: &mut [i16; LANES]) {
+        let split = Split::new(&self.table);
+        for (lane, (value, word)) in values.iter_mut().zip(words).enumerate() {
+            let column = split.column(word);
+            let entry_word = entry(self.table.words, column);
+            if split.fraction(word) == split.threshold(entry_word) {
+                let keep = self.streams.word(lane) < entry(self.table.low, column);
+                *value = self.value(if keep { column } else { split.alias(entry_word) });
+            }
+        }
+    }
+
+    #[inline]
+    fn value(&self, column: u32) -> i16 {
+        (self.table.min_value + column as i32) as i16
+    }
+}
+
+/// Entry of a table of `2^b` little-endian words; a column has b bits.
+#[inline]
+fn entry(table: &[[u8; 4]], column: u32) -> u32 {
+    table.get(column as usize).map_or(0, |entry| u32::from_le_bytes(*entry))
+}
+
+/// How words and table entries split at b bits.
+#[derive(Clone, Copy)]
+struct Split {
+    bits: u32,
+}
+
+impl Split {
+    #[inline]
+    fn new(table: &NoiseTable<'_>) -> Self {
+        Self { bits: u32::from(table.column_bits) }
+    }
+
+    /// Leading b bits of a word.
+    #[inline]
+    fn column(self, word: u32) -> u32 {
+        word >> (32 - self.bits)
+    }
+
+    /// The other bits of a word.
+    #[inline]
+    fn fraction(self, word: u32) -> u32 {
+        word & ((1 << (32 - self.bits)) - 1)
+    }
+
+    /// Leading bits of an entry.
+    #[inline]
+    fn threshold(self, entry: u32) -> u32 {
+        entry >> self.bits
+    }
+
+    /// Last b bits of an entry.
+    #[inline]
+    fn alias(self, entry: u32) -> u32 {
+        entry & ((1 << self.bits) - 1)
+    }
+}

@@ -1,0 +1,143 @@
+//! The smoothed classifier over a model and the caller's memory.
+
+use super::copies::write_copy;
+use super::counts::zeros;
+use super::{Counts, Error, Image};
+use crate::arch::Backend;
+use crate::exec::Executor;
+use crate::format::Model;
+use crate::noise::{Noise, Purpose, Seed};
+use crate::ops::argmax;
+use core::ops::Range;
+
+/// Most samples that run together.
+pub const MAX_BATCH: usize = 16;
+
+/// Logits of a batch on the stack (2 KiB): with many classes a batch is smaller than [`MAX_BATCH`].
+const LOGITS: usize = 512;
+
+/// Classifies, votes and certifies images with one model.
+#[derive(Debug)]
+pub struct Smoother<'m, 'a, 's> {
+    executor: Executor<'m, 'a>,
+    arena: &'s mut [u8],
+    batch: usize,
+}
+
+impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
+    /// Uses the fastest backend of this CPU.
+    ///
+    /// As many samples run together as the arena holds ([`Model::arena_bytes`]), at most [`MAX_BATCH`]; more memory than
+    /// that is not touched. The results do not depend on it.
+    pub fn new(model: &'m Model<'a>, arena: &'s mut [u8]) -> Result<Self, Error> {
+        Self::with_backend(model, arena, Backend::best())
+    }
+
+    /// As [`new`](Self::new), with a chosen backend.
+    pub fn with_backend(model: &'m Model<'a>, arena: &'s mut [u8], backend: Backend) -> Result<Self, Error> {
+        let executor = Executor::new(model, backend).ok_or(Error::BackendUnavailable(backend))?;
+        let (needed, given) = (model.arena_bytes(1), arena.len());
+        let fitting = given.checked_div(needed).unwrap_or(MAX_BATCH);
+        if fitting == 0 {
+            return Err(Error::ArenaTooSmall { needed, given });
+        }
+        let batch = fitting.min(MAX_BATCH).min(LOGITS / model.classes());
+        Ok(Self { executor, arena, batch })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'m Model<'a> {
+        self.executor.model()
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> Backend {
+        self.executor.backend()
+    }
+
+    /// Samples that run together.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The network's class of the image itself, without noise.
+    pub fn classify(&mut self, image: &Image<'_>) -> Result<usize, Error> {
+        self.check(image)?;
+        let mut class = 0;
+        self.write(0, image, |values| values.fill(0))?;
+        self.run(1, |logits| class = argmax(logits))?;
+        Ok(class)
+    }
+
+    /// Votes of a range of samples.
+    ///
+    /// A pure function of (model, image, seed, purpose, samples): the counts of disjoint ranges add up
+    /// ([`add_counts`](super::add_counts)) to those of their union.
+    pub fn tally(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        purpose: Purpose,
+        samples: Range<u32>,
+    ) -> Result<Counts, Error> {
+        let mut counts: Counts = zeros(self.model().classes());
+        self.each_copy(image, seed, purpose, samples, |logits| {
+            if let Some(count) = counts.get_mut(argmax(logits)) {
+                *count += 1;
+            }
+        })?;
+        Ok(counts)
+    }
+
+    /// Classifies the noisy copies of a range of samples and shows their logits, in order.
+    pub(super) fn each_copy(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        purpose: Purpose,
+        samples: Range<u32>,
+        mut visit: impl FnMut(&[i32]),
+    ) -> Result<(), Error> {
+        self.check(image)?;
+        let mut next = samples.start;
+        while next < samples.end {
+            let count = (samples.end - next).min(self.batch as u32);
+            for (slot, sample) in (next..next + count).enumerate() {
+                let mut noise = Noise::new(self.model().noise(), seed, purpose, sample);
+                self.write(slot, image, |values| noise.fill(values))?;
+            }
+            self.run(count as usize, &mut visit)?;
+            next += count;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, image: &Image<'_>) -> Result<(), Error> {
+        let input = self.model().input();
+        let (expected, found) = ([input.channels, input.height, input.width], image.shape());
+        if found == expected { Ok(()) } else { Err(Error::ImageShape { expected, found }) }
+    }
+
+    /// Writes one copy of an image of the right shape.
+    fn write(&mut self, slot: usize, image: &Image<'_>, noise: impl FnMut(&mut [i16])) -> Result<(), Error> {
+        let (model, given) = (self.model(), self.arena.len());
+        let input = model.input();
+        let range = input.operand.tensor.range();
+        let start = slot * model.sample_arena_bytes();
+        let tensor = self.arena.get_mut(start + range.start..start + range.end);
+        // The batch was chosen to fit.
+        let tensor = tensor.ok_or(Error::ArenaTooSmall { needed: model.arena_bytes(slot + 1), given })?;
+        write_copy(input, image, tensor, noise);
+        Ok(())
+    }
+
+    /// Runs the network over the copies written and shows the logits of each.
+    fn run(&mut self, count: usize, visit: impl FnMut(&[i32])) -> Result<(), Error> {
+        let classes = self.model().classes();
+        let mut logits = [0; LOGITS];
+        let logits = &mut logits[..count * classes];
+        self.executor.run(self.arena, count, logits, |_, _, _| {})?;
+        logits.chunks_exact(classes).for_each(visit);
+        Ok(())
+    }
+}
