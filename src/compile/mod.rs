@@ -25,6 +25,8 @@ pub mod requant;
 pub mod samples;
 pub mod validate;
 pub mod write;
+#[cfg(test)]
+mod tests;
 
 pub use error::CompileError;
 pub use options::{Options, TableSpec};
