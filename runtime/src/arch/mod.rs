@@ -88,3 +88,21 @@ impl Available {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Backend;
+
+    #[test]
+    fn names_lead_back_to_backends() {
+        for backend in Backend::ALL {
+            assert_eq!(Backend::from_name(backend.name()), Some(backend));
+            assert_eq!(
+                backend.available().map(|key| key.backend()),
+                backend.is_available().then_some(backend)
+            );
+        }
+        assert_eq!(Backend::from_name("AVX2"), None);
+        assert!(Backend::Scalar.is_available() && Backend::best().is_available());
+    }
+}

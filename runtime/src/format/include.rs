@@ -23,3 +23,13 @@ macro_rules! include_rfm {
         &FILE.bytes
     }};
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn included_bytes_are_aligned() {
+        let bytes = crate::include_rfm!("include.rs");
+        assert_eq!(bytes, include_bytes!("include.rs"));
+        assert_eq!(bytes.as_ptr().addr() % 64, 0);
+    }
+}

@@ -140,7 +140,7 @@ impl<'a> ConvJob<'a> {
 
 /// Convolves one sample: the interior of the output tensor, padding channels included.
 pub fn conv(mut job: ConvJob<'_>) {
-    let (plan, input) = (job.plan, job.input);
+    let (plan, input) = (job.plan(), job.input());
     let output = &plan.output;
     for block in 0..plan.filter.blocks() {
         let weights = plan.filter.block_weights(block);
@@ -187,4 +187,88 @@ pub(super) fn accumulate<'a>(
         weights = &weights[groups.len()..];
     }
     acc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Operand, Residual};
+
+    fn tensor(height: usize, width: usize, channels: usize, border: usize) -> Operand {
+        let stored = channels.next_multiple_of(4);
+        let bytes = (height + 2 * border) * (width + 2 * border) * stored;
+        let tensor = Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, bytes };
+        Operand { index: 0, tensor }
+    }
+
+    /// 3 x 3 over 5 x 6 pixels of 3 channels, 20 outputs, a residual.
+    fn op() -> ConvOp<'static> {
+        let filter = Filter {
+            depth: 36,
+            outputs: 20,
+            padded: 32,
+            weights: &[1; 32 * 36],
+            bias: &[[0; 4]; 32],
+            mul: &[[0, 0x40]; 32],
+            pre: &[4; 32],
+        };
+        let rescale = Rescale { zero_point: 3, shift: 2, mul: 5 };
+        ConvOp {
+            input: tensor(5, 6, 3, 1),
+            output: tensor(5, 6, 20, 0),
+            residual: Some(Residual { operand: tensor(5, 6, 20, 2), rescale }),
+            kernel: [3, 3],
+            stride: [1, 1],
+            pad: [1, 1],
+            lo: 0,
+            filter,
+        }
+    }
+
+    #[test]
+    fn plans_refuse_whatever_would_leave_a_tensor() {
+        assert!(ConvPlan::new(&op()).is_some());
+        let tampered: [fn(&mut ConvOp<'_>); 21] = [
+            |op| op.kernel[0] = 0,
+            |op| op.kernel[1] = 4,
+            |op| op.kernel[0] = usize::MAX,
+            |op| op.stride[1] = 0,
+            |op| op.stride[0] = 2,
+            |op| op.stride[0] = usize::MAX,
+            |op| op.pad[0] = 0,
+            |op| op.pad[1] = 2,
+            |op| op.input.tensor.bytes += 1,
+            |op| op.input.tensor.border = usize::MAX / 2,
+            |op| op.output.tensor.height = 6,
+            |op| op.output.tensor.height = 0,
+            |op| op.output.tensor.stored = 24,
+            |op| op.output.tensor.width = usize::MAX / 2,
+            |op| op.filter.depth = 32,
+            |op| op.filter.outputs = 21,
+            |op| op.filter.padded = 48,
+            |op| op.filter.weights = &[1; 32 * 36 - 1],
+            |op| op.filter.pre = &[4; 20],
+            |op| op.residual = op.residual.map(|r| Residual { operand: tensor(5, 5, 20, 2), ..r }),
+            |op| op.residual = op.residual.map(|r| Residual { operand: tensor(5, 6, 24, 0), ..r }),
+        ];
+        for (i, tamper) in tampered.into_iter().enumerate() {
+            let mut op = op();
+            tamper(&mut op);
+            assert!(ConvPlan::new(&op).is_none(), "{i}: {op:?}");
+        }
+    }
+
+    #[test]
+    fn jobs_refuse_tensors_of_other_sizes() {
+        let Some(plan) = ConvPlan::new(&op()) else { unreachable!() };
+        let (input, residual) = ([0; 7 * 8 * 4], [0; 9 * 10 * 20]);
+        let mut output = [0; 5 * 6 * 20];
+        assert!(ConvJob::new(&plan, &input, Some(&residual), &mut output).is_some());
+        assert!(ConvJob::new(&plan, &input[1..], Some(&residual), &mut output).is_none());
+        assert!(ConvJob::new(&plan, &input, Some(&residual[1..]), &mut output).is_none());
+        assert!(ConvJob::new(&plan, &input, None, &mut output).is_none());
+        assert!(ConvJob::new(&plan, &input, Some(&residual), &mut output[1..]).is_none());
+        let Some(alone) = ConvPlan::new(&ConvOp { residual: None, ..op() }) else { unreachable!() };
+        assert!(ConvJob::new(&alone, &input, Some(&residual), &mut output).is_none());
+    }
 }

@@ -29,3 +29,39 @@ pub fn quantise_row(noisy: &[i16], rule: InputRule, pixels: &mut [u8], stride: u
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_equal_single_pixels_and_leave_the_rest() {
+        let rule = InputRule { mul: 70_000, add: -(3 << 16) };
+        for width in [1, 15, 16, 17, 40] {
+            let noisy: [i16; 40] = core::array::from_fn(|i| (i as i16 - 20) * 21);
+            let mut pixels = [9; 40 * 3];
+            quantise_row(&noisy[..width], rule, &mut pixels, 3);
+            for (i, pixel) in pixels.chunks(3).enumerate() {
+                let expected = if i < width { quantise(noisy[i], rule) } else { 9 };
+                assert_eq!(pixel, [expected, 9, 9], "{i} of {width}");
+            }
+        }
+        let mut short = [9; 5];
+        quantise_row(&[100; 8], rule, &mut short, 4);
+        let u = quantise(100, rule);
+        assert_eq!(short, [u, 9, 9, 9, u]);
+    }
+
+    #[test]
+    fn limits_of_the_rule_do_not_overflow() {
+        for mul in [1, 1 << 17] {
+            for add in [-(1 << 29), 1 << 29] {
+                for noisy in [i16::MIN, -8192, 8192, i16::MAX] {
+                    let m = i64::from(noisy).clamp(-8192, 8192);
+                    let expected = ((m * i64::from(mul) + i64::from(add)) >> 16).clamp(0, 255);
+                    assert_eq!(i64::from(quantise(noisy, InputRule { mul, add })), expected);
+                }
+            }
+        }
+    }
+}
