@@ -1,0 +1,12 @@
+//! Tests of noise, votes and certificates through the public interface.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod certificates;
+mod images;
+mod naive;
+mod noise;
+mod runs;
+#[path = "../suite/support/mod.rs"]
+mod support;
+mod votes;
