@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod cli;
 pub mod compile;
 pub mod data;
+pub mod models;
 pub mod noise;
 pub mod onnx;
 pub mod report;

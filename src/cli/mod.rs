@@ -1,5 +1,68 @@
 //! The command line.
+//!
+//! Each verb is a module with `Args` and `run`. Results go to standard output, progress to standard error, an error to
+//! standard error as one line. Exit codes: 0 done, 1 a check that the verb makes does not hold, 2 everything that kept
+//! it from running.
 
+mod certify;
+mod compile;
+mod data_args;
 mod error;
+mod inspect;
+mod model_file;
+mod predict;
+mod replay;
+mod request;
+mod seed;
+mod tables;
+mod validate;
+mod voting;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+
+/// Certified image classification: int8 networks, noise, votes and radii, the same bits on every machine
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Compile(compile::Args),
+    Inspect(inspect::Args),
+    Validate(validate::Args),
+    Predict(predict::Args),
+    Certify(certify::Args),
+    Replay(replay::Args),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Compile(args) => compile::run(args),
+        Verb::Inspect(args) => inspect::run(args),
+        Verb::Validate(args) => validate::run(args),
+        Verb::Predict(args) => predict::run(args),
+        Verb::Certify(args) => certify::run(args),
+        Verb::Replay(args) => replay::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.one_line());
+            error.exit_code()
+        }
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, CliError> {
+    serde_json::to_string(value).map_err(|error| CliError::failed("JSON", error))
+}

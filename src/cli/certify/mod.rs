@@ -1,0 +1,132 @@
+//! `ringfence certify`: certified predictions for the images of a data set.
+
+pub(super) mod log;
+mod summary;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use self::log::{Log, Settings};
+use self::summary::Ending;
+use super::compile::progress_bar;
+use super::data_args::DataArgs;
+use super::model_file::{ModelFile, check_fit};
+use super::request::Request;
+use super::seed::SeedPlan;
+use super::tables::OwnedTable;
+use super::voting::{ComputeArgs, Workers};
+use super::{CliError, to_json};
+use crate::report::{Method, Row};
+
+const EXAMPLES: &str = "\
+Examples:
+  ringfence certify                                  the embedded model on 100 rendered signs
+  ringfence certify --max 1000 --plot signs.svg      more of them, and a picture
+  ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv
+  ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv --resume
+  ringfence certify --json --max 3 > three.jsonl; ringfence replay three.jsonl";
+
+/// Certify the images of a data set: the class that no perturbation within the printed L2 radius can change
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
+    model: Option<String>,
+    #[command(flatten)]
+    images: DataArgs,
+    /// Samples that select the class
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    n0: u32,
+    /// Samples that are counted
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    n: u32,
+    /// Probability, over the noise drawn, that a certificate is wrong
+    #[arg(long, default_value_t = 0.001)]
+    alpha: f64,
+    /// Let all n samples select and count, without the n0 of selection
+    #[arg(long)]
+    single_stage: bool,
+    /// Derive all seeds from these hexadecimal digits: a replay or test, not a certificate
+    #[arg(long, value_name = "HEX")]
+    seed: Option<String>,
+    #[command(flatten)]
+    compute: ComputeArgs,
+    /// Write rows to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Continue the run in --out
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Write JSON lines (schema ringfence.certify/1) instead of a tab-separated table
+    #[arg(long)]
+    json: bool,
+    /// Radii of the summary, in pixels of [0, 1]
+    #[arg(long, value_name = "R,..", value_delimiter = ',', default_value = "0,0.25,0.5,0.75,1")]
+    radii: Vec<f64>,
+    /// Draw certified accuracy over radius into this SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Anything that keeps the run from ending: arguments, files, standard output.
+pub fn run(args: Args) -> Result<(), CliError> {
+    let file = ModelFile::open(args.model.as_deref())?;
+    let model = file.parse()?;
+    let data = args.images.open()?;
+    check_fit(&model, data.as_ref())?;
+    let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };
+    let request = Request::new(
+        &file,
+        &model,
+        (data.as_ref(), args.images.split()),
+        (method, args.n0, args.n, args.alpha),
+    );
+    let table = OwnedTable::find_or_make(&model, request.plan)?;
+    let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
+    let mut arenas = args.compute.arenas(&model);
+    let mut workers = Workers::new(&model, &mut arenas, &args.compute)?;
+
+    let bar = progress_bar("certify");
+    let settings = settings(&args, &request, seeds);
+    let (mut log, mut rows) = Log::open(args.out.as_deref(), args.resume, &settings, &bar)?;
+    let indices = args.images.indices(data.as_ref());
+    let done: HashSet<usize> = rows.iter().map(|row| row.idx).collect();
+    bar.set_length(indices.len() as u64);
+    bar.set_position(indices.iter().filter(|index| done.contains(index)).count() as u64);
+    bar.reset_eta();
+    for &index in indices.iter().filter(|index| !done.contains(index)) {
+        let seed = seeds.seed(index)?;
+        let record = request.certify(index, (&seed, seeds.source()), &table, &mut workers)?;
+        let row = record.row();
+        log.write(&if args.json { to_json(&record)? } else { row.to_tsv() }, &bar)?;
+        rows.push(row);
+        bar.set_message(certified_so_far(&rows));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let batch = workers.batch();
+    let ending =
+        Ending { args: &args, request: &request, model: &model, table: &table, seeds, batch, rows: &rows };
+    ending.conclude(&mut log)
+}
+
+fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
+    Settings {
+        json: args.json,
+        model_sha256: request.model_sha256.clone(),
+        data: request.data.spec(),
+        split: args.images.split().to_string(),
+        method: request.method,
+        n0: request.plan.n0,
+        n: request.plan.n,
+        alpha: request.plan.alpha,
+        seed: seeds.given_hex(),
+    }
+}
+
+fn certified_so_far(rows: &[Row]) -> String {
+    format!("{} of {} certified", rows.iter().filter(|row| row.correct()).count(), rows.len())
+}

@@ -1,0 +1,164 @@
+//! The end of a run: summary, picture.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use ringfence_runtime::Model;
+use serde_json::{Map, Value, json};
+
+use super::Args;
+use super::log::Log;
+use crate::cli::request::Request;
+use crate::cli::seed::SeedPlan;
+use crate::cli::tables::OwnedTable;
+use crate::cli::{CliError, to_json};
+use crate::report::{CERTIFY_SCHEMA, Curve, Method, Row, Summary, certified_accuracy_svg};
+
+/// What a run came to.
+pub(super) struct Ending<'r> {
+    pub args: &'r Args,
+    pub request: &'r Request<'r>,
+    pub model: &'r Model<'r>,
+    pub table: &'r OwnedTable,
+    pub seeds: SeedPlan,
+    /// Samples that a thread computes side by side.
+    pub batch: usize,
+    pub rows: &'r [Row],
+}
+
+impl Ending<'_> {
+    /// Prints the summary and draws the picture if one is wanted.
+    pub fn conclude(&self, log: &mut Log) -> Result<(), CliError> {
+        let summary = Summary::of(self.rows, &self.args.radii);
+        let mut stdout = std::io::stdout();
+        if self.args.json {
+            let line = to_json(&self.json(&summary))?;
+            log.write(&line, &ProgressBar::hidden())?;
+            if self.args.out.is_some() {
+                writeln!(stdout, "{line}")?;
+            }
+        } else {
+            writeln!(stdout, "\n{}", self.text(&summary))?;
+        }
+        self.args.plot.as_deref().map_or(Ok(()), |path| self.draw(path))
+    }
+
+    fn samples(&self) -> u64 {
+        self.rows.len() as u64 * u64::from(self.request.plan.n0 + self.request.plan.n)
+    }
+
+    /// Wall time of all rows, those of earlier sessions included.
+    fn time(&self) -> Duration {
+        self.rows.iter().map(|row| row.time).sum()
+    }
+
+    /// Wall microseconds a noisy sample, all threads working; none without rows.
+    fn us_per_sample(&self) -> Option<f64> {
+        (!self.rows.is_empty()).then(|| self.time().as_secs_f64() * 1e6 / self.samples() as f64)
+    }
+
+    fn arena_bytes(&self) -> usize {
+        self.model.arena_bytes(self.batch)
+    }
+
+    fn json(&self, summary: &Summary) -> Value {
+        let Request { plan, method, model, model_sha256, sigma, data, split } = self.request;
+        let shares: Map<_, _> =
+            summary.scores.iter().map(|score| (score.key(), json!(score.share))).collect();
+        let intervals: Map<_, _> = summary
+            .scores
+            .iter()
+            .map(|score| (score.key(), json!([score.interval.0, score.interval.1])))
+            .collect();
+        json!({
+            "summary": {
+                "images": summary.images,
+                "certified_accuracy": shares,
+                "interval_95": intervals,
+                "abstain": summary.abstained,
+                "wrong": summary.wrong,
+                "average_certified_radius": summary.average_radius,
+                "us_per_sample": self.us_per_sample(),
+                "arena_bytes": self.arena_bytes(),
+                "sample_arena_bytes": self.model.sample_arena_bytes(),
+                "backend": self.args.compute.backend().name(),
+                "threads": self.args.compute.threads(),
+                "batch": self.batch,
+                "method": method,
+                "n0": plan.n0,
+                "n": plan.n,
+                "alpha": plan.alpha,
+                "sigma": sigma,
+                "seed": self.seeds.given_hex(),
+                "certificate": self.seeds == SeedPlan::Os,
+                "model": model,
+                "model_sha256": model_sha256,
+                "data": data.spec(),
+                "split": split.to_string(),
+            },
+            "schema": CERTIFY_SCHEMA,
+        })
+    }
+
+    fn text(&self, summary: &Summary) -> String {
+        let Request { plan, method, model, model_sha256, sigma, data, split } = self.request;
+        let votes = match method {
+            Method::TwoStage => format!("n0 = {} to select, n = {} counted", plan.n0, plan.n),
+            Method::SingleStage => format!("n = {}, single stage", plan.n),
+        };
+        let compute = &self.args.compute;
+        let speed = self.us_per_sample().map_or_else(
+            || "no image was certified".to_owned(),
+            |us| {
+                let image = self.time().as_secs_f64() / self.rows.len() as f64;
+                format!("{us:.1} us a noisy sample, {image:.3} s an image")
+            },
+        );
+        let claim = match self.seeds {
+            SeedPlan::Os => format!(
+                "Each certificate holds with probability at least {} over the noise drawn for it.",
+                1.0 - plan.alpha
+            ),
+            SeedPlan::Given(_) => {
+                "Seeds derive from a given one: this is a replay or test, not a set of certificates."
+                    .to_owned()
+            }
+        };
+        format!(
+            "model     {model}, sigma {sigma}, sha256 {}\n\
+             data      {}, {split}, {} images\n\
+             votes     {votes}, alpha = {}\n\
+             {summary}\n\
+             speed     {speed} ({}, threads {}, batch {})\n\
+             memory    arena {} bytes a thread, {} a sample\n\
+             {claim}",
+            &model_sha256[..16],
+            data.spec(),
+            summary.images,
+            plan.alpha,
+            compute.backend().name(),
+            compute.threads(),
+            self.batch,
+            self.arena_bytes(),
+            self.model.sample_arena_bytes(),
+        )
+    }
+
+    fn draw(&self, path: &Path) -> Result<(), CliError> {
+        let Request { plan, model, sigma, data, .. } = self.request;
+        let view = self.table.view()?;
+        let limit = f64::from(view.entry(plan.n).unwrap_or(0)) / 1_048_576.0;
+        let stem = Path::new(model).file_stem().map_or_else(|| model.into(), |stem| stem.to_string_lossy());
+        let svg = certified_accuracy_svg(
+            &format!("Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
+            &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit }],
+        );
+        std::fs::write(path, svg).map_err(|source| CliError::File {
+            path: path.to_owned(),
+            action: "cannot be written",
+            source,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Model files: from disk or embedded, aligned to 64 bytes.
+
+use std::fs;
+use std::path::Path;
+
+use ringfence_runtime::Model;
+use sha2::{Digest, Sha256};
+
+use super::CliError;
+use super::seed::to_hex;
+use crate::data::Dataset;
+use crate::models::EMBEDDED;
+
+/// The bytes of a model file and the name they were asked for by.
+pub(super) struct ModelFile {
+    name: String,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Embedded(&'static [u8]),
+    /// A buffer with room to start at a multiple of 64, the start, and the length.
+    Read(Vec<u8>, usize, usize),
+}
+
+/// Alignment of sections in memory; the parser does not need it, vector loads like it.
+const ALIGNMENT: usize = 64;
+
+impl ModelFile {
+    /// The file at path `name`, else the embedded model of that name; without a name, the first embedded model.
+    pub fn open(name: Option<&str>) -> Result<Self, CliError> {
+        let Some(name) = name else {
+            let first = EMBEDDED.first().ok_or_else(|| {
+                CliError::Usage("no model is embedded in this build: name a model file".to_owned())
+            })?;
+            return Ok(Self { name: first.name.to_owned(), bytes: Bytes::Embedded(first.bytes) });
+        };
+        if !Path::new(name).exists()
+            && let Some(embedded) = EMBEDDED.iter().find(|embedded| embedded.name == name)
+        {
+            return Ok(Self { name: name.to_owned(), bytes: Bytes::Embedded(embedded.bytes) });
+        }
+        let file = fs::read(name).map_err(|source| CliError::File {
+            path: name.into(),
+            action: "expected a model file or the name of an embedded model",
+            source,
+        })?;
+        Ok(Self { name: name.to_owned(), bytes: aligned(&file) })
+    }
+
+    /// The embedded model with this SHA-256.
+    pub fn embedded(sha256: &str) -> Option<Self> {
+        let found = EMBEDDED.iter().find(|embedded| to_hex(&Sha256::digest(embedded.bytes)) == sha256)?;
+        Some(Self { name: found.name.to_owned(), bytes: Bytes::Embedded(found.bytes) })
+    }
+
+    /// The name it was asked for by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Checks the file and gives access to the model.
+    pub fn parse(&self) -> Result<Model<'_>, CliError> {
+        let bytes = match &self.bytes {
+            Bytes::Embedded(bytes) => bytes,
+            Bytes::Read(buffer, start, len) => &buffer[*start..start + len],
+        };
+        Model::parse(bytes).map_err(|source| CliError::Model { name: self.name.clone(), source })
+    }
+}
+
+fn aligned(file: &[u8]) -> Bytes {
+    let mut buffer = vec![0; file.len() + ALIGNMENT];
+    // The hint may decline (`usize::MAX`); then the start is as good as any.
+    let start = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    buffer[start..start + file.len()].copy_from_slice(file);
+    Bytes::Read(buffer, start, file.len())
+}
+
+/// Checks that the images and classes of `data` are those the model was made for.
+pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
+    let input = model.input();
+    let (shape, found) = (data.shape(), [input.channels, input.height, input.width]);
+    if found != [shape.channels, shape.height, shape.width] {
+        return Err(CliError::Usage(format!(
+            "data set {}: images are {shape}, the model expects {}x{}x{}",
+            data.spec(),
+            found[0],
+            found[1],
+            found[2]
+        )));
+    }
+    let classes = data.classes();
+    if classes.len() != model.classes() {
+        return Err(CliError::Usage(format!(
+            "data set {}: {} classes, the model has {}",
+            data.spec(),
+            classes.len(),
+            model.classes()
+        )));
+    }
+    for (label, class) in classes.iter().enumerate() {
+        let name = model.class_name(label).unwrap_or_default();
+        if name != class {
+            return Err(CliError::Usage(format!(
+                "data set {}: label {label} is `{class}`, in the model it is `{name}`",
+                data.spec()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_start_at_a_multiple_of_64() {
+        for len in [0, 1, 63, 64, 65, 1000] {
+            let file: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let Bytes::Read(buffer, start, found) = aligned(&file) else { unreachable!() };
+            assert_eq!(buffer[start..].as_ptr().align_offset(ALIGNMENT), 0);
+            assert_eq!(buffer[start..start + found], file);
+        }
+    }
+}

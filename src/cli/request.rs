@@ -1,0 +1,98 @@
+//! One certificate: from an image and a seed to a record.
+
+use std::time::Instant;
+
+use ringfence_runtime::Model;
+use ringfence_runtime::certificate;
+use ringfence_runtime::smooth::{Image, Seed};
+
+use super::CliError;
+use super::model_file::ModelFile;
+use super::seed::to_hex;
+use super::tables::{OwnedTable, Plan};
+use super::voting::Workers;
+use crate::data::{Dataset, Split};
+use crate::report::{Method, Record, Row, SeedSource};
+
+/// What all records of a run have in common.
+pub(super) struct Request<'d> {
+    pub plan: Plan,
+    pub method: Method,
+    /// The model as it was named.
+    pub model: String,
+    pub model_sha256: String,
+    /// Deviation of the noise in pixels.
+    pub sigma: f64,
+    pub data: &'d dyn Dataset,
+    pub split: Split,
+}
+
+impl<'d> Request<'d> {
+    pub fn new(
+        file: &ModelFile,
+        model: &Model<'_>,
+        data: (&'d dyn Dataset, Split),
+        votes: (Method, u32, u32, f64),
+    ) -> Self {
+        let (method, n0, n, alpha) = votes;
+        let plan = match method {
+            Method::TwoStage => Plan { method: certificate::Method::TwoStage, n0, n, alpha },
+            Method::SingleStage => Plan { method: certificate::Method::SingleStage, n0: 0, n, alpha },
+        };
+        Self {
+            plan,
+            method,
+            model: file.name().to_owned(),
+            model_sha256: to_hex(&model.sha256()),
+            sigma: f64::from_bits(model.noise().sigma_bits),
+            data: data.0,
+            split: data.1,
+        }
+    }
+
+    /// Certifies image `index` with the noise of `seed`.
+    pub fn certify(
+        &self,
+        index: usize,
+        seed: (&Seed, SeedSource),
+        table: &OwnedTable,
+        workers: &mut Workers<'_, '_, '_>,
+    ) -> Result<Record, CliError> {
+        let start = Instant::now();
+        let shape = self.data.shape();
+        let mut chw = vec![0; shape.bytes()];
+        let label = self.data.read(index, &mut chw)?;
+        let image = Image::chw(&chw, shape.channels, shape.height, shape.width)
+            .map_err(|error| CliError::failed(format!("image {index}"), error))?;
+        let votes = workers.certify(&image, seed.0, &table.view()?)?;
+        let time = start.elapsed();
+        let certificate = votes.outcome.certificate();
+        let radius_units = certificate.map_or(0, |certificate| certificate.radius.units());
+        let predict = certificate.map(|certificate| certificate.class);
+        let row = Row { idx: index, label, predict, radius_units, time };
+        Ok(Record {
+            idx: index,
+            label,
+            predict: row.predict_number(),
+            radius: row.radius(),
+            radius_units,
+            radius_255: Record::steps_of_255(radius_units),
+            correct: u8::from(row.correct()),
+            time_s: time.as_secs_f64(),
+            counts: votes.outcome.counts().to_vec(),
+            selection: votes.selection.to_vec(),
+            seed: to_hex(&seed.0.0),
+            seed_source: seed.1,
+            n0: self.plan.n0,
+            n: self.plan.n,
+            alpha: self.plan.alpha,
+            method: self.method,
+            sigma: self.sigma,
+            model: self.model.clone(),
+            model_sha256: self.model_sha256.clone(),
+            image_sha256: to_hex(&image.sha256()),
+            data: self.data.spec(),
+            split: self.split.to_string(),
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Votes of one image, drawn by all threads together.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use ringfence_runtime::certificate::{CertificateTable, Method, Outcome, conclude};
+use ringfence_runtime::smooth::{
+    Counts, Error, Image, Prediction, Purpose, Scores, Seed, Smoother, Verdict, Vote, add_counts,
+};
+use ringfence_runtime::{Backend, Model};
+
+use super::CliError;
+
+/// How samples are computed; no choice here changes a count.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Computing (no choice here changes a result)")]
+pub(super) struct ComputeArgs {
+    /// Threads that share the samples of an image; all logical processors if not given
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Instruction set: scalar, avx2 or avx512vnni; the fastest that this processor has if not given
+    #[arg(long, value_name = "NAME", value_parser = parse_backend)]
+    backend: Option<Backend>,
+    /// Samples computed side by side in one thread's arena
+    #[arg(long, value_name = "B", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=16))]
+    batch: u16,
+}
+
+impl ComputeArgs {
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.backend.unwrap_or_else(Backend::best)
+    }
+
+    pub fn batch(&self) -> usize {
+        usize::from(self.batch)
+    }
+
+    /// One arena a thread: all the memory that inference takes.
+    pub fn arenas(&self, model: &Model<'_>) -> Vec<Vec<u8>> {
+        vec![vec![0; model.arena_bytes(self.batch())]; self.threads()]
+    }
+}
+
+fn parse_backend(name: &str) -> Result<Backend, String> {
+    let available: Vec<_> =
+        Backend::ALL.into_iter().filter(|backend| backend.is_available()).map(Backend::name).collect();
+    match Backend::from_name(name) {
+        Some(backend) if backend.is_available() => Ok(backend),
+        Some(_) => Err(format!("this processor cannot run it; it has {}", available.join(", "))),
+        None => Err(format!("expected one of {}", available.join(", "))),
+    }
+}
+
+/// What the votes of an image came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Votes {
+    /// Selecting votes of each class; empty unless the method has two stages.
+    pub selection: Counts,
+    /// What the counted votes certify.
+    pub outcome: Outcome,
+}
+
+/// A smoother a thread.
+pub(super) struct Workers<'m, 'a, 's> {
+    pool: ThreadPool,
+    smoothers: Vec<Smoother<'m, 'a, 's>>,
+    batch: usize,
+}
+
+impl<'m, 'a, 's> Workers<'m, 'a, 's> {
+    /// One worker an arena of [`ComputeArgs::arenas`].
+    pub fn new(
+        model: &'m Model<'a>,
+        arenas: &'s mut [Vec<u8>],
+        compute: &ComputeArgs,
+    ) -> Result<Self, CliError> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(arenas.len())
+            .build()
+            .map_err(|error| CliError::failed("worker threads", error))?;
+        let smoothers = arenas
+            .iter_mut()
+            .map(|arena| Smoother::with_backend(model, arena, compute.backend()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| CliError::failed("worker threads", error))?;
+        let batch = smoothers.iter().map(Smoother::batch).max().unwrap_or(1);
+        Ok(Self { pool, smoothers, batch })
+    }
+
+    /// Samples that one worker really computes side by side: as many as asked for, fewer with very many classes.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// CERTIFY (Cohen et al. 2019) or its single-stage form, as `table` says.
+    pub fn certify(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        table: &CertificateTable<'_>,
+    ) -> Result<Votes, CliError> {
+        let selection = match table.method() {
+            Method::TwoStage => self.tally(image, seed, Purpose::Select, table.n0())?,
+            _ => Counts::new(),
+        };
+        let counts = self.tally(image, seed, Purpose::Estimate, table.n())?;
+        let outcome =
+            conclude(table, &selection, &counts).map_err(|error| CliError::failed("votes", error))?;
+        Ok(Votes { selection, outcome })
+    }
+
+    /// PREDICT (Cohen et al. 2019): the class with most votes, or an abstention where they are not significant.
+    pub fn predict(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        table: &CertificateTable<'_>,
+    ) -> Result<Prediction, CliError> {
+        Ok(Prediction::new(table, self.tally(image, seed, Purpose::Vote, table.n())?))
+    }
+
+    /// The winner of a vote of `n` samples.
+    pub fn vote(&mut self, image: &Image<'_>, seed: &Seed, n: u32, vote: Vote) -> Result<Verdict, CliError> {
+        let draw = |smoother: &mut Smoother<'_, '_, '_>, samples| smoother.scores(image, seed, vote, samples);
+        let add = |scores: &mut Scores, more: &Scores| {
+            scores.iter_mut().zip(more).for_each(|(score, more)| *score += more);
+        };
+        self.share_out(n, draw, add).map(Verdict::new)
+    }
+
+    /// The class of the image itself, without noise.
+    pub fn classify(&mut self, image: &Image<'_>) -> Result<usize, CliError> {
+        self.share_out(1, |smoother, _| smoother.classify(image), |_, _| ())
+    }
+
+    /// Votes of samples `0..n`.
+    fn tally(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        purpose: Purpose,
+        n: u32,
+    ) -> Result<Counts, CliError> {
+        let draw =
+            |smoother: &mut Smoother<'_, '_, '_>, samples| smoother.tally(image, seed, purpose, samples);
+        self.share_out(n, draw, add_counts)
+    }
+
+    /// Sums over samples `0..n`. Threads take whole batches from a common counter; what a sample adds depends on its
+    /// index alone, so the sums do not depend on who took which.
+    fn share_out<S: Send>(
+        &mut self,
+        n: u32,
+        draw: impl Fn(&mut Smoother<'m, 'a, 's>, Range<u32>) -> Result<S, Error> + Sync,
+        add: impl Fn(&mut S, &S) + Sync,
+    ) -> Result<S, CliError> {
+        let parts = 8 * self.smoothers.len();
+        let share = (n as usize).div_ceil(parts).next_multiple_of(self.batch) as u32;
+        let next = AtomicU32::new(0);
+        let work = |smoother: &mut Smoother<'m, 'a, 's>| {
+            let mut sum = None;
+            loop {
+                // n is at most 2^20 votes and a share not much more than n, so the counter cannot wrap.
+                let start = next.fetch_add(share, Ordering::Relaxed);
+                if start >= n {
+                    return Ok(sum);
+                }
+                merge(&mut sum, draw(smoother, start..n.min(start + share))?, &add);
+            }
+        };
+        let smoothers = &mut self.smoothers;
+        let sums: Result<Vec<Option<S>>, Error> =
+            self.pool.install(|| smoothers.par_iter_mut().with_max_len(1).map(work).collect());
+        let mut total = None;
+        for sum in sums.map_err(|error| CliError::failed("votes", error))?.into_iter().flatten() {
+            merge(&mut total, sum, &add);
+        }
+        total.ok_or_else(|| CliError::failed("votes", Error::NoSamples))
+    }
+}
+
+fn merge<S>(total: &mut Option<S>, more: S, add: impl Fn(&mut S, &S)) {
+    match total {
+        None => *total = Some(more),
+        Some(total) => add(total, &more),
+    }
+}
