@@ -7,7 +7,7 @@ use super::quantise::Scale;
 use crate::onnx::Affine;
 
 /// How many deviations of noise below black and above white the input scale covers; what lies beyond saturates.
-const NOISE_REACH: f64 = 3.0;
+const NOISE_REACH: f64 = 3.5;
 
 /// Scale of the normalised image and the integer rule of each channel.
 #[derive(Clone, Debug, PartialEq)]

@@ -44,6 +44,7 @@ use calibrate::Calibration;
 use meta::{CalibrationMeta, LayerMeta, LogitsMeta, Meta, TensorMeta};
 use network::Network;
 use quantise::Integer;
+use samples::{NoiseBytes, NoiseSource};
 
 /// Compiles an ONNX file to the bytes of an `.rfm` file, calibrated on `data`. `name` is for people.
 pub fn compile(
@@ -75,7 +76,9 @@ pub fn compile_observed(
     let tables = options.tables.iter().map(|spec| spec.table(options.sigma, noise.tv_budget));
     let tables = tables.collect::<Result<Vec<_>, _>>()?;
 
-    let samples = samples::draw(data, options.images, options.sigma, options.seed)?;
+    let noise_bytes = NoiseBytes::new(&noise);
+    let source = NoiseSource { table: noise_bytes.view(), seed: options.seed };
+    let samples = samples::draw(data, options.images, Some(source))?;
     if samples.is_empty() {
         return Err(CompileError::Option { option: "--images", reason: "no image to calibrate on".into() });
     }

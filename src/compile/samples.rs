@@ -1,10 +1,10 @@
-//! Noisy images as the network will see them: some of a data set, each with one draw of noise.
+//! Noisy images as the network will see them: some of a data set, each with one draw of the model's noise.
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
-use ringfence_runtime::format::layout::MAX_NOISY;
+use ringfence_runtime::NoiseTable;
+use ringfence_runtime::noise::{Noise, Purpose, Seed};
 
 use crate::data::{DataError, Dataset};
+use crate::noise;
 
 /// One noisy image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +28,59 @@ impl Sample {
     }
 }
 
-/// `count` images spread evenly over the data set, image i with its own stream of noise of deviation `sigma`
-/// (full scale 1; 0 for none). The same arguments give the same samples.
-pub fn draw(data: &dyn Dataset, count: usize, sigma: f64, seed: u64) -> Result<Vec<Sample>, DataError> {
-    let count = count.min(data.len());
-    (0..count).map(|i| sample(data, i * data.len() / count, sigma, seed)).collect()
+/// The entries of a host noise table in the bytes that the runtime's sampler reads.
+#[derive(Clone, Debug)]
+pub struct NoiseBytes<'t> {
+    table: &'t noise::NoiseTable,
+    words: Vec<[u8; 4]>,
+    low: Vec<[u8; 4]>,
 }
 
-/// Image `index` with its noise.
-pub fn sample(data: &dyn Dataset, index: usize, sigma: f64, seed: u64) -> Result<Sample, DataError> {
+impl<'t> NoiseBytes<'t> {
+    /// Lays out `table`.
+    pub fn new(table: &'t noise::NoiseTable) -> Self {
+        let bytes = |entries: &[u32]| entries.iter().map(|entry| entry.to_le_bytes()).collect();
+        Self { table, words: bytes(&table.words), low: bytes(&table.low) }
+    }
+
+    /// The table as the runtime sees it.
+    pub fn view(&self) -> NoiseTable<'_> {
+        NoiseTable {
+            sigma_bits: self.table.sigma.to_bits(),
+            column_bits: self.table.column_bits as u8,
+            min_value: self.table.min_value,
+            tv_budget: self.table.tv_budget,
+            words: &self.words,
+            low: &self.low,
+        }
+    }
+}
+
+/// Where noise comes from: the model's table and a number that seeds it.
+#[derive(Clone, Copy, Debug)]
+pub struct NoiseSource<'a> {
+    /// Distribution.
+    pub table: NoiseTable<'a>,
+    /// Different seeds, different noise.
+    pub seed: u64,
+}
+
+/// `count` images spread evenly over the data set. The same arguments give the same samples.
+pub fn draw(data: &dyn Dataset, count: usize, noise: Option<NoiseSource<'_>>) -> Result<Vec<Sample>, DataError> {
+    let count = count.min(data.len());
+    (0..count).map(|i| sample(data, i * data.len() / count, noise)).collect()
+}
+
+/// Image `index`, with its own stream of noise if there is noise.
+pub fn sample(data: &dyn Dataset, index: usize, noise: Option<NoiseSource<'_>>) -> Result<Sample, DataError> {
     let mut pixels = vec![0; data.shape().bytes()];
     let label = data.read(index, &mut pixels)?;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(index as u64);
-    let limit = f64::from(MAX_NOISY);
-    let noisy = pixels
-        .iter()
-        .map(|pixel| (f64::from(*pixel) + (255.0 * sigma * normal(&mut random)).round()).clamp(-limit, limit) as i16)
-        .collect();
+    let mut noisy = vec![0; pixels.len()];
+    if let Some(NoiseSource { table, seed }) = noise {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        Noise::new(table, &Seed(key), Purpose::Estimate, index as u32).fill(&mut noisy);
+    }
+    noisy.iter_mut().zip(&pixels).for_each(|(noisy, pixel)| *noisy += i16::from(*pixel));
     Ok(Sample { label, noisy })
-}
-
-/// A standard normal deviate (Box and Muller 1958, cosine branch).
-fn normal(random: &mut ChaCha8Rng) -> f64 {
-    let unit = |bits: u64| ((bits >> 11) as f64 + 0.5) / 2f64.powi(53);
-    let (radius, angle) = (unit(random.next_u64()), unit(random.next_u64()));
-    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }

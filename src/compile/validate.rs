@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::CompileError;
 use super::meta::Meta;
-use super::samples::{self, Sample};
+use super::samples::{self, NoiseSource, Sample};
 use super::{image_shape, limits};
 use crate::data::Dataset;
 use crate::onnx::{self, FloatModel};
@@ -73,18 +73,19 @@ pub fn validate(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Report, CompileError> {
     let comparison = Comparison::new(model, onnx, data)?;
-    let sigma = if images.noisy { comparison.meta.calibration.sigma } else { 0.0 };
+    let noise = images.noisy.then(|| NoiseSource { table: model.noise(), seed: images.seed });
     let count = images.max.min(data.len());
     let done = AtomicUsize::new(0);
     let outcomes: Vec<Outcome> = (0..count)
         .into_par_iter()
         .map(|i| {
-            let sample = samples::sample(data, i * data.len() / count, sigma, images.seed)?;
+            let sample = samples::sample(data, i * data.len() / count, noise)?;
             let outcome = comparison.run(&sample)?;
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
             Ok(outcome)
         })
         .collect::<Result<_, CompileError>>()?;
+    let sigma = noise.map_or(0.0, |noise| f64::from_bits(noise.table.sigma_bits));
     Ok(comparison.report(&outcomes, sigma))
 }
 

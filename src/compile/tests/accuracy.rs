@@ -2,6 +2,7 @@
 
 use ringfence_runtime::{Backend, Executor, Model};
 
+use super::super::samples::{NoiseBytes, NoiseSource};
 use super::super::validate::{Images, validate};
 use super::super::{CompileError, Options, compile, samples};
 use super::Pictures;
@@ -10,7 +11,7 @@ use crate::onnx::testing::{Builder, random_network};
 use crate::onnx::{FloatModel, parse};
 
 fn options(sigma: f64) -> Options {
-    Options { images: 32, tables: vec!["predict:32:0.01".parse().unwrap()], ..Options::new(sigma) }
+    Options { images: 100, tables: vec!["predict:32:0.01".parse().unwrap()], ..Options::new(sigma) }
 }
 
 fn classes(file: &[u8]) -> usize {
@@ -110,7 +111,7 @@ fn validation_counts_agreement_and_accuracy() {
     let (mut arena, mut logits) = (vec![0; model.arena_bytes(1)], vec![0; model.classes()]);
     let (mut same, mut float_right, mut integer_right) = (0, 0, 0);
     for index in (0..10).map(|i| i * 10) {
-        let sample = samples::sample(&data, index, 0.0, 0).unwrap();
+        let sample = samples::sample(&data, index, None).unwrap();
         let mut chw = vec![0; data.shape().bytes()];
         assert_eq!(data.read(index, &mut chw).unwrap(), sample.label);
         assert!(chw.iter().zip(&sample.noisy).all(|(a, b)| i16::from(*a) == *b));
@@ -147,17 +148,19 @@ fn validation_wants_the_file_the_model_came_from() {
 #[test]
 fn noise_has_the_deviation_asked_for_and_its_own_stream_per_image() {
     let data = Pictures::new([3, 32, 32], 2);
-    let (a, b) = (samples::sample(&data, 0, 0.25, 1).unwrap(), samples::sample(&data, 1, 0.25, 1).unwrap());
-    assert_eq!(a, samples::sample(&data, 0, 0.25, 1).unwrap());
-    let noise = |sample: &samples::Sample, index: usize| -> Vec<f64> {
-        let clean = samples::sample(&data, index, 0.0, 1).unwrap();
-        sample.noisy.iter().zip(clean.noisy).map(|(noisy, pixel)| f64::from(noisy - pixel)).collect()
+    let table = crate::noise::generate(0.25, 3072).unwrap();
+    let bytes = NoiseBytes::new(&table);
+    let draw = |index| samples::sample(&data, index, Some(NoiseSource { table: bytes.view(), seed: 1 })).unwrap();
+    assert_eq!(draw(0), draw(0));
+    let noise = |index| -> Vec<f64> {
+        let clean = samples::sample(&data, index, None).unwrap();
+        draw(index).noisy.iter().zip(clean.noisy).map(|(noisy, pixel)| f64::from(noisy - pixel)).collect()
     };
-    let (a, b) = (noise(&a, 0), noise(&b, 1));
+    let (a, b) = (noise(0), noise(1));
     let power = |noise: &[f64]| (noise.iter().map(|x| x * x).sum::<f64>() / noise.len() as f64).sqrt();
     assert!((power(&a) - 63.75).abs() < 3.0, "{}", power(&a));
     let product: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
     assert!((product / power(&a) / power(&b)).abs() < 0.07);
-    let samples = samples::draw(&data, 7, 0.0, 0).unwrap();
-    assert_eq!(samples[3], samples::sample(&data, 42, 0.0, 0).unwrap());
+    let samples = samples::draw(&data, 7, None).unwrap();
+    assert_eq!(samples[3], samples::sample(&data, 42, None).unwrap());
 }
