@@ -1,6 +1,6 @@
 //! Instruction sets that the convolution is written for.
 //!
-//! The scalar code in [`ops`](crate::ops) is the definition; every backend gives the same bits. Only a backend
+//! The scalar code in [`ops`] is the definition; every backend gives the same bits. Only a backend
 //! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
 //! CPU is asked once, without it the target features of the build decide.
 

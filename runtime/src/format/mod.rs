@@ -11,6 +11,7 @@ mod error;
 mod header;
 mod include;
 pub mod layout;
+mod message;
 mod model;
 mod tables;
 
