@@ -124,6 +124,40 @@ fn sampler_has_exactly_the_masses_of_the_generator() {
 }
 
 #[test]
+fn the_runtime_draws_the_distribution() {
+    use ringfence_runtime::noise::{Noise, Purpose, Seed};
+    let table = generate(0.05, CIFAR).unwrap();
+    let bytes = |parts: &[u32]| parts.iter().map(|part| part.to_le_bytes()).collect::<Vec<_>>();
+    let (words, low) = (bytes(&table.words), bytes(&table.low));
+    let view = ringfence_runtime::NoiseTable {
+        sigma_bits: table.sigma.to_bits(),
+        column_bits: table.column_bits as u8,
+        min_value: table.min_value,
+        tv_budget: table.tv_budget,
+        words: &words,
+        low: &low,
+    };
+    let samples = 1000;
+    let mut counts = vec![0u32; words.len()];
+    let mut values = [0i16; CIFAR];
+    for sample in 0..samples {
+        Noise::new(view, &Seed([1; 32]), Purpose::Vote, sample).fill(&mut values);
+        values.iter().for_each(|&value| counts[(i32::from(value) - table.min_value) as usize] += 1);
+    }
+    // Chi-square over the cells with at least 20 expected draws: mean = cells - 1, variance = 2 * mean.
+    let (mut cells, mut chi_square) = (0u32, 0.0);
+    for (&count, units) in counts.iter().zip(enumerate(&table)) {
+        let expected = units as f64 / 2f64.powi(64) * f64::from(samples) * CIFAR as f64;
+        if expected >= 20.0 {
+            cells += 1;
+            chi_square += (f64::from(count) - expected).powi(2) / expected;
+        }
+    }
+    let deviation = (chi_square - f64::from(cells - 1)) / f64::from(2 * (cells - 1)).sqrt();
+    assert!(cells > 90 && deviation.abs() < 4.0, "{cells} cells, chi-square {chi_square}");
+}
+
+#[test]
 fn support_holds_eight_sigma_in_the_fewest_columns() {
     for (sigma, bits) in [(0.01, 6), (0.05, 8), (0.12, 9), (0.25, 10), (0.5, 11), (1.0, 12), (2.0, 13)] {
         let table = generate(sigma, CIFAR).unwrap();

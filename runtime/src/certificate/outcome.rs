@@ -84,7 +84,9 @@ impl fmt::Display for ConcludeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Method => write!(f, "a prediction table certifies no radius"),
-            Self::Votes { expected, found } => write!(f, "{found} votes counted, the table is for {expected}"),
+            Self::Votes { expected, found } => {
+                write!(f, "{found} votes counted, the table is for {expected}")
+            }
         }
     }
 }

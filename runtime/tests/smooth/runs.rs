@@ -102,8 +102,8 @@ fn budgets_name_their_table() {
 fn predict_tests_the_votes() {
     let mut rng = Rng(23);
     let (mut answered, mut abstained) = (0, 0);
-    for _ in 0..30 {
-        let case = Case::new(&mut rng);
+    for top_votes in [0..=16, 17..=24, 25..=28, 29..=31, 32..=32] {
+        let case = Case::with_top_votes(&mut rng, top_votes);
         let model = Model::parse(&case.file).unwrap();
         let mut arena = vec![0; model.arena_bytes(3)];
         let mut smoother = Smoother::new(&model, &mut arena).unwrap();

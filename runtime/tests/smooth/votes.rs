@@ -5,10 +5,11 @@ use crate::support::{Network, Rng, random_network};
 use ringfence_runtime::noise::{Purpose, Seed};
 use ringfence_runtime::smooth::{Counts, Error, Image, Smoother, Vote, add_counts};
 use ringfence_runtime::{Backend, Model};
+use std::ops::RangeInclusive;
 
 pub const SEED: Seed = Seed([0x5e; 32]);
 
-/// A network whose noisy copies of its image do not all agree.
+/// A small network and an image for it.
 pub struct Case {
     pub network: Network,
     pub file: Vec<u8>,
@@ -16,15 +17,26 @@ pub struct Case {
 }
 
 impl Case {
+    pub fn of(network: Network, rng: &mut Rng) -> Self {
+        let s = network.tensors[0];
+        let pixels = (0..s.channels * s.height * s.width).map(|_| rng.next() as u8).collect();
+        Self { file: network.to_bytes(), network, pixels }
+    }
+
+    /// Noisy copies of the image do not all get the same class.
     pub fn new(rng: &mut Rng) -> Self {
+        Self::with_top_votes(rng, 0..=24)
+    }
+
+    /// The top class has about as many of 32 votes.
+    pub fn with_top_votes(rng: &mut Rng, wanted: RangeInclusive<u32>) -> Self {
         loop {
-            let network = random_network(rng);
-            let s = network.tensors[0];
-            let pixels = (0..s.channels * s.height * s.width).map(|_| rng.next() as u8).collect();
-            let case = Self { file: network.to_bytes(), network, pixels };
+            let case = Self::of(random_network(rng), rng);
             let model = Model::parse(&case.file).unwrap();
-            let votes = case.naive_counts(&model, Purpose::Vote, 0..20);
-            if *votes.iter().max().unwrap() <= 15 {
+            let mut arena = vec![0; model.arena_bytes(1)];
+            let mut smoother = Smoother::new(&model, &mut arena).unwrap();
+            let votes = smoother.tally(&case.image(), &SEED, Purpose::Vote, 0..32).unwrap();
+            if wanted.contains(votes.iter().max().unwrap()) {
                 return case;
             }
         }
@@ -126,9 +138,7 @@ fn an_image_wider_than_a_piece_is_written_whole() {
     // 150 pixels in a row, through pieces of 64, by a network that only looks at its input.
     let mut rng = Rng(13);
     let network = crate::support::random_conv(&mut rng, [4, 4], [1, 1], [2, 150]);
-    let s = network.tensors[0];
-    let pixels: Vec<u8> = (0..s.channels * s.height * s.width).map(|_| rng.next() as u8).collect();
-    let case = Case { file: network.to_bytes(), network, pixels };
+    let case = Case::of(network, &mut rng);
     let model = Model::parse(&case.file).unwrap();
     let mut arena = vec![0; model.arena_bytes(2)];
     let mut smoother = Smoother::new(&model, &mut arena).unwrap();
