@@ -1,10 +1,14 @@
 //! Trains, evaluates and exports the networks that ringfence certifies.
 #![recursion_limit = "256"]
+#![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod data;
 pub mod error;
+pub mod export;
 pub mod kernels;
 pub mod nets;
 pub mod random;
+#[cfg(test)]
+mod testing;
 pub mod train;

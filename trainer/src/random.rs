@@ -32,7 +32,8 @@ pub enum Stream {
 impl Stream {
     /// A distinct number for every stream: two bits of kind, 30 of epoch, 32 of index.
     fn id(self) -> u64 {
-        let place = |kind: u64, epoch: u32, index: u32| kind << 62 | u64::from(epoch) << 32 | u64::from(index);
+        let place =
+            |kind: u64, epoch: u32, index: u32| kind << 62 | u64::from(epoch) << 32 | u64::from(index);
         match self {
             Self::Weights => place(0, 0, 0),
             Self::Order { epoch } => place(1, epoch, 0),

@@ -13,5 +13,44 @@ pub fn open(name: &str) -> Result<(Device, Path), Error> {
     if name == "cpu" {
         return Ok((Device::flex(), Path::Fused));
     }
-    Err(fail("expected cpu, cuda or cuda:INDEX".into()))
+    let index = match name.strip_prefix("cuda") {
+        Some("") => Some(0),
+        Some(rest) => rest.strip_prefix(':').and_then(|i| i.parse::<usize>().ok()),
+        None => None,
+    };
+    let index = index.ok_or_else(|| fail("expected cpu, cuda or cuda:INDEX".into()))?;
+    cuda(index).map_err(fail)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> Result<(Device, Path), String> {
+    super::cuda::Machine::this().check(index)?;
+    Ok((Device::cuda(index), Path::Stock))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_: usize) -> Result<(Device, Path), String> {
+    Err("this program was built without CUDA: build it with `--features cuda`".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn names_that_are_no_device_are_refused() {
+        for name in ["", "gpu", "cuda:", "cuda:x", "cuda0", "cpu:1"] {
+            let error = open(name).unwrap_err().to_string();
+            assert!(error.contains("expected cpu, cuda or cuda:INDEX"), "{name:?}: {error}");
+        }
+        assert_eq!(open("cpu").unwrap().1, Path::Fused);
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_build_without_cuda_says_so() {
+        assert!(open("cuda:0").unwrap_err().to_string().contains("--features cuda"));
+    }
 }

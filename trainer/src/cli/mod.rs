@@ -1,6 +1,10 @@
 //! The command line: `train`, `evaluate`, `export`.
 
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod device;
+mod evaluate;
+mod export;
 mod train;
 
 use crate::error::Error;
@@ -18,6 +22,10 @@ pub struct Cli {
 enum Command {
     /// Train a network with Gaussian noise on its images
     Train(train::Args),
+    /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
+    Evaluate(evaluate::Args),
+    /// Write a checkpoint as an ONNX file and a JSON card
+    Export(export::Args),
 }
 
 /// Runs the command line.
@@ -26,17 +34,20 @@ enum Command {
 /// Whatever the command reports.
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
-        Command::Train(args) => train::run(args),
+        Command::Train(args) => with_threads(args.threads, || train::run(&args)),
+        Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
+        Command::Export(args) => with_threads(args.threads, || export::run(&args)),
     }
 }
 
-/// Sizes the thread pool; 0 leaves it at one thread for every core.
-fn set_threads(threads: usize) -> Result<(), Error> {
-    if threads == 0 {
-        return Ok(());
-    }
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|e| Error::Settings(format!("--threads {threads}: {e}")))
+/// Runs `work` on a pool of `threads` threads; 0: one for every core.
+///
+/// The work itself is one of the pool's tasks, so that its serial parts and its parallel loops share
+/// a thread instead of waking each other up.
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
+    pool.map_err(|e| Error::Settings(format!("--threads {threads}: {e}")))?.install(work)
 }
+
+/// Stack of a worker in bytes, that of a main thread.
+const STACK: usize = 8 << 20;

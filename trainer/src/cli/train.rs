@@ -61,7 +61,7 @@ pub struct Args {
     seed: u64,
     /// Threads; 0: one for every core
     #[arg(long, default_value_t = 0)]
-    threads: usize,
+    pub threads: usize,
     /// Device: cpu, cuda or cuda:INDEX
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -71,13 +71,19 @@ pub struct Args {
 ///
 /// # Errors
 /// Settings, data or files at fault; a diverged run.
-pub fn run(args: Args) -> Result<(), Error> {
-    super::set_threads(args.threads)?;
+pub fn run(args: &Args) -> Result<(), Error> {
     let (device, path) = device::open(&args.device)?;
+    let mut settings = settings(args);
+    settings.check()?;
     let dataset = data::open(&args.data, data::Split::Train)?;
+    settings.data = dataset.spec();
+    settings.augmentation.flip = dataset.mirror_keeps_class();
     let (shape, count) = (dataset.shape(), dataset.len());
     if args.validation >= count {
-        return Err(Error::Settings(format!("--validation {}: the data set has {count} images", args.validation)));
+        return Err(Error::Settings(format!(
+            "--validation {}: the data set has {count} images",
+            args.validation
+        )));
     }
     let held = count - args.validation;
     let images = Images::read(dataset.as_ref(), 0..held)?;
@@ -90,7 +96,6 @@ pub fn run(args: Args) -> Result<(), Error> {
         mean,
         deviation,
     };
-    let settings = settings(&args, dataset.spec(), dataset.mirror_keeps_class());
     let place = Place { out: &args.out, device: &device, path, progress: true };
     let split = Split { train: &images, validation: &validation };
     let state = train(&net, &settings, split, place, args.resume, None)?;
@@ -99,15 +104,16 @@ pub fn run(args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-fn settings(args: &Args, data: String, flip: bool) -> Settings {
+/// The settings the arguments ask for; the data set then says whether to flip.
+fn settings(args: &Args) -> Settings {
     let decay = match args.steps.as_slice() {
         [] => Decay::Cosine,
         epochs => Decay::Step { epochs: epochs.to_vec() },
     };
     Settings {
-        data,
+        data: args.data.clone(),
         validation: args.validation,
-        augmentation: Augmentation { crop: args.crop, flip, sigma: args.sigma },
+        augmentation: Augmentation { crop: args.crop, flip: false, sigma: args.sigma },
         batch: args.batch,
         schedule: Schedule { rate: args.lr, warmup: args.warmup, epochs: args.epochs, decay },
         momentum: args.momentum,

@@ -116,5 +116,8 @@ pub fn moments(images: &Images) -> [Vec<f32>; 2] {
     let mean = |s: &[u64; 2]| s[0] as f64 / count;
     let deviation = |s: &[u64; 2]| (s[1] as f64 / count - mean(s) * mean(s)).max(0.0).sqrt();
     // A channel of one value would divide by zero.
-    [sums.iter().map(|s| round(mean(s))).collect(), sums.iter().map(|s| round(deviation(s)).max(1e-4)).collect()]
+    [
+        sums.iter().map(|s| round(mean(s))).collect(),
+        sums.iter().map(|s| round(deviation(s)).max(1e-4)).collect(),
+    ]
 }

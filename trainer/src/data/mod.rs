@@ -3,5 +3,8 @@
 mod augment;
 mod batch;
 
+#[cfg(test)]
+mod tests;
+
 pub use augment::Augmentation;
 pub use batch::{Batch, Images, epoch_order, moments};

@@ -37,6 +37,7 @@ pub trait BlockOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// [`conv_norm`](Self::conv_norm) with `residual` added before the ReLU.
+    #[allow(clippy::too_many_arguments)] // Burn's macro wants each tensor as an argument
     fn conv_norm_add(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,

@@ -2,6 +2,12 @@
 
 pub mod block;
 pub mod burn_ops;
-pub mod plane;
+mod convolution;
+mod memory;
+mod passes;
+mod plane;
 pub mod shape;
-pub mod tile;
+mod tile;
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,13 @@ impl Correlation {
     }
 
     #[inline(always)]
-    fn run<S: Simd, const C: usize, const R: usize>(&self, simd: S, plane: &[f32], dy: &[f32], grad: &mut [f32]) {
+    fn run<S: Simd, const C: usize, const R: usize>(
+        &self,
+        simd: S,
+        plane: &[f32],
+        dy: &[f32],
+        grad: &mut [f32],
+    ) {
         let width = R * S::F32_LANES;
         for row in 0..self.side {
             for col in 0..self.side {
@@ -230,7 +236,13 @@ impl Correlation {
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const C: usize, const R: usize>(&self, simd: S, plane: &[f32], dy: &[f32], grad: &mut [f32]) {
+    fn tile<S: Simd, const C: usize, const R: usize>(
+        &self,
+        simd: S,
+        plane: &[f32],
+        dy: &[f32],
+        grad: &mut [f32],
+    ) {
         let mut acc = [[simd.splat_f32s(0.0); R]; C];
         let (step, dy_row) = (self.stride * self.channels, self.out_cols * self.outputs);
         for (y, dy) in dy.chunks(dy_row).enumerate() {

@@ -22,7 +22,8 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture, by depth.
-    pub const ALL: [Self; 5] = [Self::ResNet8, Self::ResNet20, Self::ResNet32, Self::ResNet56, Self::ResNet110];
+    pub const ALL: [Self; 5] =
+        [Self::ResNet8, Self::ResNet20, Self::ResNet32, Self::ResNet56, Self::ResNet110];
 
     /// Residual blocks of each of the three stages.
     #[must_use]

@@ -45,7 +45,13 @@ impl ConvNorm {
 
     /// `relu(norm(conv(x)) + residual)`, the last two if asked for.
     #[must_use]
-    pub fn forward(&self, x: Tensor<4>, residual: Option<Tensor<4>>, relu_after: bool, path: Path) -> Tensor<4> {
+    pub fn forward(
+        &self,
+        x: Tensor<4>,
+        residual: Option<Tensor<4>>,
+        relu_after: bool,
+        path: Path,
+    ) -> Tensor<4> {
         match path {
             Path::Fused => self.fused(x, residual, relu_after),
             Path::Stock => {
@@ -71,9 +77,16 @@ impl ConvNorm {
         let x = x.into_dispatch();
         let (out, mean, variance) = match residual {
             None => <Dispatch as BlockOps>::conv_norm(x, weight, gamma, beta, mean, variance, spec),
-            Some(r) => {
-                <Dispatch as BlockOps>::conv_norm_add(x, weight, gamma, beta, mean, variance, r.into_dispatch(), spec)
-            }
+            Some(r) => <Dispatch as BlockOps>::conv_norm_add(
+                x,
+                weight,
+                gamma,
+                beta,
+                mean,
+                variance,
+                r.into_dispatch(),
+                spec,
+            ),
         };
         if batch_statistics {
             let [old_mean, old_variance] = running;
@@ -85,7 +98,11 @@ impl ConvNorm {
 
     fn running(&self, device: &Device, pending: bool) -> [Tensor<1>; 2] {
         let (mean, variance) = (&self.norm.running_mean, &self.norm.running_var);
-        let read = if pending { [mean.value_sync(), variance.value_sync()] } else { [mean.value(), variance.value()] };
+        let read = if pending {
+            [mean.value_sync(), variance.value_sync()]
+        } else {
+            [mean.value(), variance.value()]
+        };
         read.map(|t| t.to_device(device))
     }
 

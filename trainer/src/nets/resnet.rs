@@ -55,13 +55,27 @@ impl ResNet {
         Self { stem, blocks, head }
     }
 
+    /// Trained numbers: weights, scales and shifts, not the running statistics.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let of = |layer: &ConvNorm| {
+            layer.conv.weight.shape().num_elements() + 2 * layer.norm.gamma.shape().num_elements()
+        };
+        let blocks =
+            self.blocks.iter().flat_map(|b| [Some(&b.first), Some(&b.second), b.shortcut.as_ref()]).flatten();
+        let head = self.head.weight.shape().num_elements();
+        let bias = self.head.bias.as_ref().map_or(0, |b| b.shape().num_elements());
+        of(&self.stem) + blocks.map(of).sum::<usize>() + head + bias
+    }
+
     /// Logits `[batch, classes]` of images `[batch, channels, height, width]` in `[0, 1]`.
     #[must_use]
     pub fn forward(&self, spec: &NetSpec, images: Tensor<4>, path: Path) -> Tensor<2> {
         let device = images.device();
         let channels = spec.input[0];
         let mean = Tensor::<1>::from_data(spec.mean.as_slice(), &device).reshape([1, channels, 1, 1]);
-        let deviation = Tensor::<1>::from_data(spec.deviation.as_slice(), &device).reshape([1, channels, 1, 1]);
+        let deviation =
+            Tensor::<1>::from_data(spec.deviation.as_slice(), &device).reshape([1, channels, 1, 1]);
         let x = (images - mean) / deviation;
         let x = match path {
             Path::Fused => x.permute([0, 2, 3, 1]),

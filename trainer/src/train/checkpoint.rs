@@ -107,7 +107,10 @@ pub fn resolve(path: &Path) -> Result<PathBuf, Error> {
         return Ok(path.to_owned());
     }
     list(path)?.pop().ok_or_else(|| {
-        Error::Settings(format!("{}: no checkpoint here: expected state.json or checkpoints/epoch-*", path.display()))
+        Error::Settings(format!(
+            "{}: no checkpoint here: expected state.json or checkpoints/epoch-*",
+            path.display()
+        ))
     })
 }
 

@@ -7,6 +7,9 @@ mod run;
 mod schedule;
 mod settings;
 
+#[cfg(test)]
+mod tests;
+
 pub use evaluate::{Score, evaluate, to_device};
 pub use metrics::{Metric, Metrics};
 pub use run::{Place, Split, train};

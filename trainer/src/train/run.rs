@@ -104,16 +104,19 @@ fn start(net: &NetSpec, settings: &Settings, place: Place, resume: bool) -> Resu
                 seconds: 0.0,
                 validation: None,
             };
-            Ok(Progress { net: ResNet::new(net, &device, settings.seed), optimizer, state })
+            let net = ResNet::new(net, &device, settings.seed);
+            checkpoint::save(place.out, &state, &net, &optimizer)?;
+            Ok(Progress { net, optimizer, state })
         }
         (Some(folder), true) => {
             let state = checkpoint::read_state(&folder)?;
-            if state.net != *net || state.settings != *settings {
-                return Err(Error::Settings(format!(
-                    "{}: trained with other settings: {}",
-                    folder.display(),
-                    serde_json::to_string(&state.settings).unwrap_or_default()
-                )));
+            if state.net != *net {
+                let reason = "another network or other classes than those asked for";
+                return Err(Error::Settings(format!("{}: {reason}: {:?}", folder.display(), state.net)));
+            }
+            if state.settings != *settings {
+                let differences = state.settings.differences(settings);
+                return Err(Error::Settings(format!("{}: other settings: {differences}", folder.display())));
             }
             let net = checkpoint::load_net(&folder, net, &device)?;
             Ok(Progress { net, optimizer: checkpoint::load_optimizer(&folder, optimizer)?, state })

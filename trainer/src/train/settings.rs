@@ -2,6 +2,7 @@
 
 use super::schedule::Schedule;
 use crate::data::Augmentation;
+use crate::error::Error;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
@@ -29,6 +30,60 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Checks every number's range.
+    ///
+    /// # Errors
+    /// Naming the option of the command line, its value and what is allowed.
+    pub fn check(&self) -> Result<(), Error> {
+        let (schedule, sigma) = (&self.schedule, self.augmentation.sigma);
+        let allowed = [
+            (sigma.is_finite() && sigma >= 0.0, "--sigma", sigma.to_string(), "a number of at least 0"),
+            (self.batch > 0, "--batch", self.batch.to_string(), "at least 1"),
+            (
+                schedule.rate.is_finite() && schedule.rate > 0.0,
+                "--lr",
+                schedule.rate.to_string(),
+                "a number above 0",
+            ),
+            (
+                schedule.warmup.is_finite() && schedule.warmup >= 0.0,
+                "--warmup",
+                schedule.warmup.to_string(),
+                "a number of at least 0",
+            ),
+            (
+                (0.0..1.0).contains(&self.momentum),
+                "--momentum",
+                self.momentum.to_string(),
+                "from 0 to below 1",
+            ),
+            (
+                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+                "--weight-decay",
+                self.weight_decay.to_string(),
+                "a number of at least 0",
+            ),
+            (self.augmentation.crop <= 64, "--crop", self.augmentation.crop.to_string(), "at most 64"),
+        ];
+        match allowed.iter().find(|(good, ..)| !good) {
+            None => Ok(()),
+            Some((_, option, value, range)) => {
+                Err(Error::Settings(format!("{option} {value}: expected {range}")))
+            }
+        }
+    }
+
+    /// The fields in which `asked` differs from these settings, for an error message.
+    #[must_use]
+    pub fn differences(&self, asked: &Self) -> String {
+        let fields =
+            |s: &Self| serde_json::to_value(s).ok().and_then(|v| v.as_object().cloned()).unwrap_or_default();
+        let (mine, theirs) = (fields(self), fields(asked));
+        let differs = mine.iter().filter(|(name, value)| theirs.get(*name) != Some(*value));
+        let told = differs.map(|(name, value)| format!("{name}: {value} there, {} asked for", theirs[name]));
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     /// The optimiser: SGD with Nesterov momentum and weight decay (Sutskever et al. 2013).
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {

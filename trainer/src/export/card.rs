@@ -1,0 +1,155 @@
+//! The model card: how a network was made and how good it is, as JSON beside the ONNX file.
+
+use crate::error::Error;
+use crate::nets::NetSpec;
+use crate::train::checkpoint::State;
+use crate::train::{Decay, Score, Settings};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// Accuracy of the float network on the test images.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Accuracy {
+    /// Test images.
+    pub images: usize,
+    /// Without noise.
+    pub clean: Score,
+    /// With one sample of the training noise for each image.
+    pub noisy: Score,
+}
+
+/// The card.
+#[derive(Debug, Serialize)]
+pub struct Card<'a> {
+    schema: &'static str,
+    name: &'a str,
+    file: String,
+    sha256: String,
+    bytes: usize,
+    parameters: usize,
+    /// Input extents, class names and normalisation.
+    #[serde(flatten)]
+    net: &'a NetSpec,
+    data: String,
+    sigma: f32,
+    epochs: u32,
+    epochs_planned: u32,
+    steps: u64,
+    train_seconds: f64,
+    seed: u64,
+    command: String,
+    settings: &'a Settings,
+    /// On held-out training images, with noise.
+    validation_accuracy: Option<f64>,
+    /// Float network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<Accuracy>,
+    trainer: &'static str,
+}
+
+/// A spec without the path on the machine that trained: `cifar10:DIR`.
+fn portable(spec: &str) -> String {
+    match spec.split_once(':') {
+        Some((kind, _)) => format!("{kind}:DIR"),
+        None => spec.into(),
+    }
+}
+
+/// The command that trains this network again.
+#[must_use]
+pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
+    let schedule = &settings.schedule;
+    let mut text = format!(
+        "ringfence-trainer train --net {} --data {} --sigma {} --epochs {} --lr {} --warmup {}",
+        net.architecture,
+        portable(&settings.data),
+        settings.augmentation.sigma,
+        schedule.epochs,
+        schedule.rate,
+        schedule.warmup,
+    );
+    if let Decay::Step { epochs } = &schedule.decay {
+        let epochs: Vec<String> = epochs.iter().map(u32::to_string).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(text, " --steps {}", epochs.join(","));
+    }
+    let _ = write!(
+        text,
+        " --batch {} --momentum {} --weight-decay {} --crop {} --validation {} --seed {} --out runs/{name}",
+        settings.batch,
+        settings.momentum,
+        settings.weight_decay,
+        settings.augmentation.crop,
+        settings.validation,
+        settings.seed,
+    );
+    text
+}
+
+/// Lowercase hexadecimal SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl<'a> Card<'a> {
+    /// The card of the ONNX file `onnx`, called `name`.
+    #[must_use]
+    pub fn new(
+        name: &'a str,
+        onnx: &[u8],
+        state: &'a State,
+        parameters: usize,
+        test: Option<Accuracy>,
+    ) -> Self {
+        let settings = &state.settings;
+        Self {
+            schema: "ringfence.card/1",
+            name,
+            file: format!("{name}.onnx"),
+            sha256: sha256(onnx),
+            bytes: onnx.len(),
+            parameters,
+            net: &state.net,
+            data: portable(&settings.data),
+            sigma: settings.augmentation.sigma,
+            epochs: state.epoch,
+            epochs_planned: settings.schedule.epochs,
+            steps: state.step,
+            train_seconds: state.seconds.round(),
+            seed: settings.seed,
+            command: command(&state.net, settings, name),
+            settings,
+            validation_accuracy: state.validation,
+            test,
+            trainer: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// Writes the card, through a scratch file and a rename.
+    ///
+    /// # Errors
+    /// Naming the file.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self).map_err(Error::json(path))?;
+        write_whole(path, (text + "\n").as_bytes())
+    }
+}
+
+/// Writes a file so that it is either whole or not there: scratch file, then rename.
+///
+/// # Errors
+/// Naming the file.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut scratch = path.as_os_str().to_owned();
+    scratch.push(".new");
+    let scratch = Path::new(&scratch);
+    fs::write(scratch, bytes).map_err(Error::file(scratch))?;
+    fs::rename(scratch, path).map_err(Error::file(path))
+}

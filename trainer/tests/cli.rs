@@ -1,0 +1,133 @@
+//! The command line: what it prints, and its errors for bad input.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn trainer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ringfence-trainer")).args(arguments).output().unwrap()
+}
+
+/// The one line on stderr of a command that must fail.
+fn error(arguments: &[&str]) -> String {
+    let output = trainer(arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("error: ") && !text.contains("panicked"), "{text}");
+    text
+}
+
+const TRAIN: [&str; 9] = ["train", "--net", "resnet8", "--data", "signs", "--sigma", "0.25", "--epochs", "1"];
+
+fn train_with(extra: &[&str]) -> Vec<String> {
+    TRAIN.iter().chain(extra).map(|s| (*s).to_owned()).collect()
+}
+
+#[test]
+fn help_of_every_verb_has_examples() {
+    for verb in ["train", "evaluate", "export"] {
+        let text = String::from_utf8(trainer(&[verb, "--help"]).stdout).unwrap();
+        assert!(text.contains("Examples:") && text.contains("--device"), "{text}");
+    }
+}
+
+#[test]
+fn bad_arguments_are_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let missing = format!("cifar10:{out}/nothing");
+    let cases: [(&[&str], &str); 7] = [
+        (&["--out", out, "--device", "tpu"], "expected cpu, cuda or cuda:INDEX"),
+        (&["--out", out, "--validation", "99999999"], "--validation 99999999"),
+        (&["--out", out, "--batch", "0"], "--batch"),
+        (&["--out", out, "--sigma", "-1"], "--sigma"),
+        (&["--out", out, "--sigma", "NaN"], "--sigma"),
+        (&["--out", out, "--momentum", "1"], "--momentum"),
+        (&["--out", out, "--lr", "0"], "--lr"),
+    ];
+    for (extra, expected) in cases {
+        let mut arguments = train_with(extra);
+        // A repeated option replaces the first one of TRAIN.
+        if extra[2] == "--sigma" {
+            let at = arguments.iter().position(|a| a == "--sigma").unwrap();
+            arguments.drain(at..at + 2);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let text = error(&arguments);
+        assert!(text.contains(expected), "{extra:?}: {text}");
+    }
+    let bad_data =
+        ["train", "--net", "resnet8", "--data", &missing, "--sigma", "0", "--epochs", "1", "--out", out];
+    assert!(error(&bad_data).contains("nothing"));
+    assert!(error(&["train", "--net", "resnet9"]).contains("resnet9"));
+}
+
+#[test]
+fn a_folder_without_checkpoint_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    for arguments in [vec!["evaluate", path], vec!["export", path, "-o", "x.onnx", "--no-accuracy"]] {
+        let text = error(&arguments);
+        assert!(text.contains(path) && text.contains("no checkpoint"), "{text}");
+    }
+    assert!(error(&["export", path, "-o", "x.rfm"]).contains("NAME.onnx"));
+}
+
+/// A file that may be exported from: zero epochs of `mnist` pixels would need files, so a run is
+/// made by hand of 20 records of CIFAR-10's format.
+fn tiny_cifar(folder: &Path) {
+    let record = |i: u8| {
+        std::iter::once(i % 10).chain((0..3072).map(move |p| (p as u8).wrapping_mul(i))).collect::<Vec<u8>>()
+    };
+    let bytes: Vec<u8> = (0..20).flat_map(record).collect();
+    for name in (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".to_owned()]) {
+        std::fs::write(folder.join(name), &bytes).unwrap();
+    }
+}
+
+#[test]
+fn train_evaluate_and_export_work_together() {
+    let dir = tempfile::tempdir().unwrap();
+    tiny_cifar(dir.path());
+    let data = format!("cifar10:{}", dir.path().display());
+    let run = dir.path().join("run");
+    let run = run.to_str().unwrap();
+    let trained = trainer(&[
+        "train",
+        "--net",
+        "resnet8",
+        "--data",
+        &data,
+        "--sigma",
+        "0.25",
+        "--epochs",
+        "1",
+        "--validation",
+        "10",
+        "--batch",
+        "32",
+        "--threads",
+        "1",
+        "--out",
+        run,
+    ]);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let scored = trainer(&["evaluate", run, "--max", "8"]);
+    let report: serde_json::Value = serde_json::from_slice(&scored.stdout).unwrap();
+    assert_eq!((&report["images"], &report["epoch"]), (&8.into(), &1.into()));
+    assert!(report["noisy"]["accuracy"].as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)));
+
+    let file = dir.path().join("tiny.onnx");
+    let exported = trainer(&["export", run, "-o", file.to_str().unwrap()]);
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let card: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
+    assert_eq!(
+        card["sha256"].as_str().unwrap(),
+        ringfence_trainer::export::sha256(&std::fs::read(&file).unwrap())
+    );
+    let command = card["command"].as_str().unwrap();
+    assert!(command.contains("--data cifar10:DIR") && command.contains("--epochs 1"), "{command}");
+    assert_eq!((&card["parameters"], &card["test"]["images"]), (&78_042.into(), &20.into()));
+}
