@@ -15,6 +15,9 @@ pub enum CliError {
     /// Arguments that do not fit together or cannot be served here.
     #[error("{0}")]
     Usage(String),
+    /// Not an error: the help or version that was asked for.
+    #[error("{0}")]
+    Help(String),
     /// The verb ran to its end and what it checks does not hold; exit code 1.
     #[error("{0}")]
     CheckFailed(String),
@@ -83,5 +86,22 @@ impl CliError {
             source = error.source();
         }
         line.replace('\n', " ")
+    }
+}
+
+impl From<clap::Error> for CliError {
+    /// The complaint alone, on one line, without the usage that follows it.
+    fn from(error: clap::Error) -> Self {
+        let text = error.to_string();
+        if !error.use_stderr() {
+            return Self::Help(text);
+        }
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::Usage("no verb is given; see --help".to_owned());
+        }
+        let complaint = text.split("\n\n").next().unwrap_or_default();
+        let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
+        let words: Vec<_> = complaint.split_whitespace().collect();
+        Self::Usage(format!("{}; see --help", words.join(" ")))
     }
 }

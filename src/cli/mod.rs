@@ -45,17 +45,21 @@ enum Verb {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
+    let result = Cli::try_parse().map_err(CliError::from).and_then(|cli| match cli.verb {
         Verb::Compile(args) => compile::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Validate(args) => validate::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Certify(args) => certify::run(args),
         Verb::Replay(args) => replay::run(args),
-    };
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(CliError::Help(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {}", error.one_line());
             error.exit_code()

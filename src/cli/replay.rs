@@ -42,11 +42,11 @@ pub struct Args {
     /// Data set, where it lies elsewhere than the stored spec says
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
-    #[command(flatten)]
-    compute: ComputeArgs,
     /// Write JSON lines (schema ringfence.replay/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// A stored certificate.

@@ -32,8 +32,6 @@ Examples:
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
     model: Option<String>,
-    #[command(flatten)]
-    images: DataArgs,
     /// Samples that select the class
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     n0: u32,
@@ -49,8 +47,6 @@ pub struct Args {
     /// Derive all seeds from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
-    #[command(flatten)]
-    compute: ComputeArgs,
     /// Write rows to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -66,6 +62,10 @@ pub struct Args {
     /// Draw certified accuracy over radius into this SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    images: DataArgs,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// Runs the verb.

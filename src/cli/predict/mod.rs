@@ -38,8 +38,6 @@ const SCHEMA: &str = "ringfence.predict/1";
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
     model: Option<String>,
-    #[command(flatten)]
-    images: DataArgs,
     /// A PNG or JPEG picture of the model's size instead of a data set
     #[arg(long, value_name = "FILE", conflicts_with_all = DATA_FLAGS)]
     image: Option<PathBuf>,
@@ -55,11 +53,13 @@ pub struct Args {
     /// Derive all seeds from these hexadecimal digits: a replay or test
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
-    #[command(flatten)]
-    compute: ComputeArgs,
     /// Write JSON lines (schema ringfence.predict/1) instead of a tab-separated table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    images: DataArgs,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// The images to answer for.
