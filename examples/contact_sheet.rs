@@ -1,15 +1,18 @@
-//! Draws the first pictures of every class of a data set into one PNG, a row a class:
+//! Draws the first pictures of every class of a data set into one PNG, a column a class:
 //!
 //! ```text
 //! cargo run --release --example contact_sheet -- signs docs/images/signs.png
 //! ```
 
+use std::fs::File;
 use std::process::ExitCode;
 
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{Rgb, RgbImage};
 use ringfence::data::{self, Split};
 
-const COLUMNS: usize = 16;
+/// Pictures of each class.
+const PICTURES: usize = 5;
 /// Every pixel becomes a square of this side.
 const SCALE: usize = 2;
 const GAP: usize = 2;
@@ -31,19 +34,16 @@ fn main() -> ExitCode {
 
 fn draw(spec: &str, file: &str) -> Result<(), Box<dyn std::error::Error>> {
     let data = data::open(spec, Split::Train)?;
-    let shape = data.shape();
-    let (cell_h, cell_w) = (shape.height * SCALE + GAP, shape.width * SCALE + GAP);
-    let mut sheet = RgbImage::from_pixel(
-        (COLUMNS * cell_w) as u32,
-        (data.classes().len() * cell_h) as u32,
-        Rgb([255; 3]),
-    );
-    let mut filled = vec![0; data.classes().len()];
+    let (shape, classes) = (data.shape(), data.classes().len());
+    let (cell_w, cell_h) = (shape.width * SCALE + GAP, shape.height * SCALE + GAP);
+    let mut sheet =
+        RgbImage::from_pixel((classes * cell_w) as u32, (PICTURES * cell_h) as u32, Rgb([255; 3]));
+    let mut filled = vec![0; classes];
     let mut chw = vec![0; shape.bytes()];
     for index in 0..data.len() {
         let label = data.read(index, &mut chw)?;
-        if filled[label] < COLUMNS {
-            let (x, y) = (filled[label] * cell_w, label * cell_h);
+        if filled[label] < PICTURES {
+            let (x, y) = (label * cell_w, filled[label] * cell_h);
             for (i, pixel) in picture(&chw, shape).enumerate() {
                 let (row, column) = (i / shape.width * SCALE, i % shape.width * SCALE);
                 for offset in 0..SCALE * SCALE {
@@ -53,11 +53,13 @@ fn draw(spec: &str, file: &str) -> Result<(), Box<dyn std::error::Error>> {
             }
             filled[label] += 1;
         }
-        if filled.iter().all(|&count| count == COLUMNS) {
+        if filled.iter().all(|&count| count == PICTURES) {
             break;
         }
     }
-    Ok(sheet.save(file)?)
+    let encoder =
+        PngEncoder::new_with_quality(File::create(file)?, CompressionType::Best, FilterType::Adaptive);
+    Ok(sheet.write_with_encoder(encoder)?)
 }
 
 /// Pixels of an image in row order; a grey plane serves as all three colours.
