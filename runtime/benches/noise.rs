@@ -23,7 +23,8 @@ fn noise(c: &mut Criterion) {
     // 2^9, 2^10 and 2^11 columns: sigma 0.12, 0.25 and 0.5.
     for column_bits in [9, 10, 11] {
         // Random thresholds and aliases cost what real ones cost.
-        let mut part = || (0..1 << column_bits).map(|_| (rng.next() as u32).to_le_bytes()).collect::<Vec<_>>();
+        let mut part =
+            || (0..1 << column_bits).map(|_| (rng.next() as u32).to_le_bytes()).collect::<Vec<_>>();
         let (words, low) = (part(), part());
         let (words, low) = (&words[..], &low[..]);
         let min_value = 1 - (1 << (column_bits - 1));
