@@ -44,7 +44,7 @@ use calibrate::Calibration;
 use meta::{CalibrationMeta, LayerMeta, LogitsMeta, Meta, TensorMeta};
 use network::Network;
 use quantise::Integer;
-use samples::{NoiseBytes, NoiseSource};
+use samples::{NoiseBytes, NoiseSource, Sample};
 
 /// Compiles an ONNX file to the bytes of an `.rfm` file, calibrated on `data`. `name` is for people.
 pub fn compile(
@@ -83,8 +83,8 @@ pub fn compile_observed(
         return Err(CompileError::Option { option: "--images", reason: "no image to calibrate on".into() });
     }
     let float = FloatModel::new(onnx, &graph, &calibrate::values(&network))?;
-    let calibration =
-        calibrate::calibrate(&float, &samples, |sample| sample.normalised(&mean, &std), progress)?;
+    let prepare = |sample: &Sample| sample.normalised(&mean, &std);
+    let calibration = calibrate::calibrate(&float, &network, &folded.input, &samples, prepare, progress)?;
     let integer = quantise::quantise(&network, &input, &calibration)?;
     let plan = plan(&network);
 

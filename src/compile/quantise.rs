@@ -1,6 +1,6 @@
 //! Float layers to integer layers: scales, zero points, weights, biases, multipliers.
 
-use ndarray::{Array4, ArrayView3, Axis};
+use ndarray::{Array3, Array4, ArrayView3, Axis};
 use ringfence_runtime::format::layout::MAX_BIAS;
 
 use super::calibrate::Calibration;
@@ -111,7 +111,7 @@ pub fn quantise(
             Kind::Conv { window, residual } => conv(network, calibration, &mut integer, layer, window, *residual)?,
             Kind::Add { other } => add(calibration, &mut integer, layer, *other)?,
             Kind::GlobalAvgPool => pool(network, calibration, &mut integer, layer)?,
-            Kind::Logits { window } => logits(calibration, &mut integer, layer, window)?,
+            Kind::Logits { window } => logits(network, calibration, &mut integer, layer, window)?,
         };
         integer.layers.push(kind);
     }
@@ -138,7 +138,6 @@ fn conv(
     window: &Window,
     residual: Option<TensorId>,
 ) -> Result<IntegerKind, CompileError> {
-    debug_assert!(network.layers.len() > integer.layers.len());
     let input = integer.scales[layer.input];
     let finest = window.weight.axis_iter(Axis(0)).map(|kernel| largest(&kernel)).fold(0.0, f64::max) / MAX_WEIGHT;
     let output = integer.output(layer, calibration, input.scale * finest / MAX_FACTOR);
@@ -148,7 +147,8 @@ fn conv(
     };
     let gain = residual.map_or(0.0, |(tensor, _)| integer.scales[tensor].scale / output.scale);
     let target = Target { scale: output.scale, typical: TYPICAL, reach: 512.0 + 255.0 * gain };
-    let filter = filter(layer, window, input, &target)?;
+    let usual = usual(network, layer, window, calibration);
+    let filter = filter(layer, window, input, &usual, &target)?;
     Ok(IntegerKind::Conv { filter, strides: window.strides, padding: window.padding, residual })
 }
 
@@ -183,6 +183,7 @@ fn pool(
 }
 
 fn logits(
+    network: &Network,
     calibration: &Calibration,
     integer: &mut Integer,
     layer: &Layer,
@@ -194,7 +195,8 @@ fn logits(
     let scale = (seen / LOGIT_LEVELS).max(input.scale * finest / MAX_FACTOR).max(f64::MIN_POSITIVE);
     integer.logit_scale = scale;
     let target = Target { scale, typical: LOGIT_LEVELS / 2.0, reach: 4.0 * LOGIT_LEVELS };
-    Ok(IntegerKind::Logits { filter: filter(layer, window, input, &target)? })
+    let usual = usual(network, layer, window, calibration);
+    Ok(IntegerKind::Logits { filter: filter(layer, window, input, &usual, &target)? })
 }
 
 /// What the requantised result of a filter has to be.
@@ -207,8 +209,32 @@ struct Target {
     reach: f64,
 }
 
-/// Weights with one scale per output channel, the largest becoming 127.
-fn filter(layer: &Layer, window: &Window, input: Scale, target: &Target) -> Result<Filter, CompileError> {
+/// What each weight of a kernel usually meets: the mean of its channel, less where the window sticks out of the map.
+fn usual(network: &Network, layer: &Layer, window: &Window, calibration: &Calibration) -> Array3<f64> {
+    let (_, rows, columns, channels) = window.weight.dim();
+    let input = &network.tensors[layer.input];
+    let output = layer.output.map(|output| &network.tensors[output]);
+    let (out_rows, out_columns) = output.map_or((1, 1), |output| (output.height, output.width));
+    let inside = |tap: usize, pad: usize, stride: usize, size: usize, positions: usize| {
+        let hits = (0..positions).filter(|at| (pad..pad + size).contains(&(at * stride + tap))).count();
+        hits as f64 / positions as f64
+    };
+    Array3::from_shape_fn((rows, columns, channels), |(row, column, channel)| {
+        inside(row, window.padding.top, window.strides.0, input.height, out_rows)
+            * inside(column, window.padding.left, window.strides.1, input.width, out_columns)
+            * calibration.means[layer.input][channel]
+    })
+}
+
+/// Weights with one scale per output channel, the largest becoming 127. What rounding them takes from the usual result
+/// is given back through the bias.
+fn filter(
+    layer: &Layer,
+    window: &Window,
+    input: Scale,
+    usual: &Array3<f64>,
+    target: &Target,
+) -> Result<Filter, CompileError> {
     let mut weight = Array4::zeros(window.weight.dim());
     let (mut biases, mut requants) = (Vec::new(), Vec::new());
     let kernels = window.weight.axis_iter(Axis(0)).zip(weight.axis_iter_mut(Axis(0)));
@@ -220,9 +246,15 @@ fn filter(layer: &Layer, window: &Window, input: Scale, target: &Target) -> Resu
         integers.zip_mut_with(&kernel, |q, w| *q = (f64::from(*w) / scale).round() as i8);
         let unit = input.scale * scale;
         let requant = requant(layer, unit / target.scale, target.typical, target.reach)?;
+        let lost: f64 = kernel
+            .iter()
+            .zip(&integers)
+            .zip(usual)
+            .map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual)
+            .sum();
         let sum: i64 = integers.iter().map(|q| i64::from(*q)).sum();
         let zero = f64::from(input.zero_point) * sum as f64;
-        biases.push(bounded(layer, (bias / unit).round() - zero + f64::from(requant.rounding()))?);
+        biases.push(bounded(layer, ((bias + lost) / unit).round() - zero + f64::from(requant.rounding()))?);
         requants.push(requant);
     }
     Ok(Filter { weight, bias: biases, requant: requants })
