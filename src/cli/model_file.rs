@@ -99,13 +99,25 @@ pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset) -> Result<(), Cli
             model.classes()
         )));
     }
-    for (label, class) in classes.iter().enumerate() {
-        let name = model.class_name(label).unwrap_or_default();
-        if name != class {
-            return Err(CliError::Usage(format!(
-                "data set {}: label {label} is `{class}`, in the model it is `{name}`",
-                data.spec()
-            )));
+    check_names(model, data)
+}
+
+/// A class of the data set that the model knows under another label is an error: every answer would be counted wrong.
+/// Names that the model does not know at all were chosen when it was compiled; they are only pointed out.
+fn check_names(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
+    let names: Vec<&str> = (0..model.classes()).filter_map(|label| model.class_name(label)).collect();
+    let differing = |(label, class): &(usize, &String)| names.get(*label).copied() != Some(class.as_str());
+    let mut warned = false;
+    for (label, class) in data.classes().iter().enumerate().filter(differing) {
+        let name = names.get(label).copied().unwrap_or_default();
+        let said =
+            format!("data set {}: label {label} is `{class}`, in the model it is `{name}`", data.spec());
+        if names.contains(&class.as_str()) {
+            return Err(CliError::Usage(said));
+        }
+        if !warned {
+            eprintln!("warning: {said}");
+            warned = true;
         }
     }
     Ok(())

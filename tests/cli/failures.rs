@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use ringfence::compile::Options;
+use ringfence::data::{self, Split};
 use tempfile::tempdir;
 
 use crate::{certify, network, ringfence};
@@ -54,6 +56,28 @@ fn data_must_be_what_the_model_was_made_for() {
     );
     let error = certify(&["--data", "squares"]).error(2);
     assert!(error.starts_with("data set `squares` is not known"), "{error}");
+}
+
+#[test]
+fn classes_may_be_renamed_but_not_exchanged() {
+    let folder = tempdir().unwrap();
+    let names = data::open("signs", Split::Test).unwrap().classes().to_vec();
+    let compiled = |classes| network::compiled(Options { images: 2, classes, ..Options::new(0.1) });
+    let mut exchanged = names.clone();
+    exchanged.swap(2, 9);
+    let model = write(folder.path(), "exchanged.rfm", &compiled(exchanged));
+    let error = ringfence(&["certify", &model, "--max", "1", "--n", "50"]).error(2);
+    assert_eq!(error, "data set signs: label 2 is `priority road`, in the model it is `danger`");
+
+    let mut renamed = names;
+    renamed[3] = "do not enter".to_owned();
+    let model = write(folder.path(), "renamed.rfm", &compiled(renamed));
+    let ran = ringfence(&["certify", &model, "--max", "1", "--n", "50"]);
+    assert_eq!(ran.code, 0);
+    assert_eq!(
+        ran.stderr,
+        "warning: data set signs: label 3 is `no entry`, in the model it is `do not enter`\n"
+    );
 }
 
 #[test]

@@ -35,11 +35,15 @@ pub fn model() -> &'static Path {
 /// The bytes of the compiled model.
 pub fn bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| {
-        let train = data::open("signs", Split::Train).unwrap();
-        let options = Options { images: 32, ..Options::new(0.1) };
-        compile(&classifier(train.as_ref()), "tiny", train.as_ref(), &options).unwrap()
-    })
+    BYTES.get_or_init(|| compiled(Options { images: 32, ..Options::new(0.1) }))
+}
+
+/// The network, compiled as asked for.
+pub fn compiled(options: Options) -> Vec<u8> {
+    static ONNX: OnceLock<Vec<u8>> = OnceLock::new();
+    let train = data::open("signs", Split::Train).unwrap();
+    let onnx = ONNX.get_or_init(|| classifier(train.as_ref()));
+    compile(onnx, "tiny", train.as_ref(), &options).unwrap()
 }
 
 /// Features, then `2 mu_c f - |mu_c|^2` for each class: the nearest centroid has the largest logit.

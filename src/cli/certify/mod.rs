@@ -128,5 +128,5 @@ fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
 }
 
 fn certified_so_far(rows: &[Row]) -> String {
-    format!("{} of {} certified", rows.iter().filter(|row| row.correct()).count(), rows.len())
+    format!("{} of {} right and certified", rows.iter().filter(|row| row.correct()).count(), rows.len())
 }

@@ -118,8 +118,8 @@ impl Ending<'_> {
         );
         let claim = match self.seeds {
             SeedPlan::Os => format!(
-                "Each certificate holds with probability at least {} over the noise drawn for it.",
-                1.0 - plan.alpha
+                "Each certificate holds with probability at least 1 - {} over the noise drawn for it.",
+                plan.alpha
             ),
             SeedPlan::Given(_) => {
                 "Seeds derive from a given one: this is a replay or test, not a set of certificates."
