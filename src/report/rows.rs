@@ -116,8 +116,9 @@ fn parse_radius(text: &str) -> Option<u32> {
     if decimals.len() != 7 {
         return None;
     }
-    let whole: u32 = whole.parse().ok()?;
-    let ticks = u64::from(whole) * SCALE + decimals.parse::<u64>().ok()?;
+    // 2^32 units are 4096 pixels.
+    let whole: u64 = whole.parse().ok().filter(|&whole| whole < 4096)?;
+    let ticks = whole * SCALE + decimals.parse::<u64>().ok()?;
     // A unit is 9.54 ticks and the ticks were rounded down by less than one: rounding to nearest gives the unit back.
     u32::try_from(((ticks << 20) + SCALE / 2) / SCALE).ok()
 }
@@ -160,6 +161,7 @@ mod tests {
         let column = |line: &str| Row::from_tsv(line).unwrap_err().column;
         assert_eq!(column("x\t3\t3\t0.2499990\t1\t0:00:00.000001"), "idx");
         assert_eq!(column("1\t3\t-2\t0.2499990\t1\t0:00:00.000001"), "predict");
+        assert_eq!(column("1\t3\t3\t4096.0000000\t1\t0:00:00.000001"), "radius");
         assert_eq!(column("1\t3\t3\t0.25\t1\t0:00:00.000001"), "radius");
         assert_eq!(column("1\t3\t3\t0.2499990\t0\t0:00:00.000001"), "correct");
         assert_eq!(column("1\t3\t3\t0.2499990\t1"), "time");

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
 use ringfence_runtime::Model;
@@ -49,14 +48,14 @@ impl Ending<'_> {
         self.rows.len() as u64 * u64::from(self.request.plan.n0 + self.request.plan.n)
     }
 
-    /// Wall time of all rows, those of earlier sessions included.
-    fn time(&self) -> Duration {
-        self.rows.iter().map(|row| row.time).sum()
+    /// Wall seconds of all rows, those of earlier sessions included.
+    fn seconds(&self) -> f64 {
+        self.rows.iter().map(|row| row.time.as_secs_f64()).sum()
     }
 
     /// Wall microseconds a noisy sample, all threads working; none without rows.
     fn us_per_sample(&self) -> Option<f64> {
-        (!self.rows.is_empty()).then(|| self.time().as_secs_f64() * 1e6 / self.samples() as f64)
+        (!self.rows.is_empty()).then(|| self.seconds() * 1e6 / self.samples() as f64)
     }
 
     fn arena_bytes(&self) -> usize {
@@ -112,7 +111,7 @@ impl Ending<'_> {
         let speed = self.us_per_sample().map_or_else(
             || "no image was certified".to_owned(),
             |us| {
-                let image = self.time().as_secs_f64() / self.rows.len() as f64;
+                let image = self.seconds() / self.rows.len() as f64;
                 format!("{us:.1} us a noisy sample, {image:.3} s an image")
             },
         );
