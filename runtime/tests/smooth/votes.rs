@@ -165,12 +165,12 @@ fn naive_scores(case: &Case, model: &Model<'_>, vote: Vote, n: u32) -> Vec<u64> 
                 let softmax = model.softmax();
                 let exponential = |class: usize| {
                     let distance = (logits[ranking[0]] - logits[class]) as u64;
-                    let index = (distance * u64::from(softmax.mul) >> softmax.shift).min(255);
+                    let index = ((distance * u64::from(softmax.mul)) >> softmax.shift).min(255);
                     u64::from(u16::from_le_bytes(softmax.table[index as usize]))
                 };
                 let sum: u64 = (0..classes).map(exponential).sum();
-                for class in 0..classes {
-                    scores[class] += exponential(class) * 65_536 / sum;
+                for (class, score) in scores.iter_mut().enumerate() {
+                    *score += exponential(class) * 65_536 / sum;
                 }
             }
             _ => panic!("a vote without a reference"),
