@@ -87,8 +87,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
         action: "cannot be written",
         source,
     })?;
-    let model =
-        Model::parse(&bytes).map_err(|source| CliError::Model { name: args.out.display().to_string(), source })?;
+    let model = Model::parse(&bytes)
+        .map_err(|source| CliError::Model { name: args.out.display().to_string(), source })?;
     let report = describe(&model);
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -115,7 +115,11 @@ fn options(args: &Args) -> Options {
 
 /// The bytes of a file.
 pub(super) fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
-    fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), action: "cannot be read", source })
+    fs::read(path).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        action: "cannot be read",
+        source,
+    })
 }
 
 /// A bar on standard error.

@@ -53,7 +53,10 @@ pub(super) fn text(report: &Report) -> String {
         format!("image   {height}x{width}x{channels} (rows, columns, channels)"),
         format!("classes {}: {}", report.classes.len(), report.classes.join(", ")),
         String::new(),
-        format!("{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}", "", "layer", "", "output", "MACs", "weights B", "output B"),
+        format!(
+            "{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}",
+            "", "layer", "", "output", "MACs", "weights B", "output B"
+        ),
     ];
     lines.extend(report.layers.iter().enumerate().map(|(index, layer)| layer_line(index, layer)));
     lines.push(String::new());
@@ -74,7 +77,9 @@ pub(super) fn text(report: &Report) -> String {
 fn layer_line(index: usize, layer: &Layer) -> String {
     let [height, width, channels] = layer.output;
     let what = match (layer.kernel, layer.stride) {
-        (Some([rows, columns]), Some([down, right])) => format!("{} {rows}x{columns}/{down},{right}", layer.kind),
+        (Some([rows, columns]), Some([down, right])) => {
+            format!("{} {rows}x{columns}/{down},{right}", layer.kind)
+        }
         (Some([rows, columns]), None) => format!("{} {rows}x{columns}", layer.kind),
         _ => layer.kind.to_owned(),
     };

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::CliError;
 use super::compile::{progress_bar, read};
 use super::model_file::ModelFile;
-use crate::compile::validate::{Difference, Images, Report, validate};
+use crate::compile::difference::Difference;
+use crate::compile::validate::{Images, Report, validate};
 use crate::data::{self, SPECS, Split};
 
 const EXAMPLES: &str = "\
@@ -75,7 +76,10 @@ pub fn run(args: Args) -> Result<(), CliError> {
 }
 
 fn text(report: &Report) -> String {
-    let header = format!("{:<28} {:>12} {:>12} {:>12} {:>9}", "layer", "max error", "mean error", "float range", "SNR dB");
+    let header = format!(
+        "{:<28} {:>12} {:>12} {:>12} {:>9}",
+        "layer", "max error", "mean error", "float range", "SNR dB"
+    );
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let ending = [
         format!("{} images, noise sigma {}", report.images, report.sigma),

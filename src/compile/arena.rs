@@ -3,6 +3,8 @@
 
 use ringfence_runtime::format::layout::ALIGN;
 
+use super::network::Network;
+
 /// An activation's size and the layers from the one that writes it to the last that reads it (the image is written
 /// by "layer" 0, layer i of the network is i + 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,19 @@ impl Lifetime {
     }
 }
 
+/// When each activation of a network is alive.
+pub fn lifetimes(network: &Network) -> Vec<Lifetime> {
+    let whole = network.tensors.iter().map(|tensor| Lifetime { bytes: tensor.bytes(), first: 0, last: 0 });
+    let mut lifetimes: Vec<Lifetime> = whole.collect();
+    for (step, layer) in (1..).zip(&network.layers) {
+        if let Some(output) = layer.output {
+            (lifetimes[output].first, lifetimes[output].last) = (step, step);
+        }
+        layer.reads().for_each(|tensor| lifetimes[tensor].last = step);
+    }
+    lifetimes
+}
+
 /// Offsets of all activations and the bytes they take together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -34,9 +49,12 @@ pub struct Plan {
     pub bytes: usize,
 }
 
+/// What an order sorts by, smallest first.
+type Key = fn(&Lifetime) -> (usize, usize);
+
 /// Places each activation at the lowest free offset, in several orders, and keeps the smallest arena.
 pub fn plan(lifetimes: &[Lifetime]) -> Plan {
-    let orders: [fn(&Lifetime) -> (usize, usize); 3] = [
+    let orders: [Key; 3] = [
         |l| (usize::MAX - l.padded(), l.first),
         |l| (usize::MAX - l.padded() * (l.last - l.first + 1), l.first),
         |l| (l.first, usize::MAX - l.padded()),
@@ -46,7 +64,9 @@ pub fn plan(lifetimes: &[Lifetime]) -> Plan {
         order.sort_by_key(|id| key(&lifetimes[*id]));
         place(lifetimes, &order)
     });
-    [by_area, by_time].into_iter().fold(by_size, |best, plan| if plan.bytes < best.bytes { plan } else { best })
+    [by_area, by_time]
+        .into_iter()
+        .fold(by_size, |best, plan| if plan.bytes < best.bytes { plan } else { best })
 }
 
 /// The most bytes alive at one step: no plan can take less.
@@ -67,7 +87,9 @@ fn place(lifetimes: &[Lifetime], order: &[usize]) -> Plan {
             .map(|other| (offsets[*other], offsets[*other] + lifetimes[*other].padded()))
             .collect();
         taken.sort_unstable();
-        offsets[id] = taken.iter().fold(0, |at, (start, end)| if at + lifetime.padded() <= *start { at } else { at.max(*end) });
+        offsets[id] = taken
+            .iter()
+            .fold(0, |at, (start, end)| if at + lifetime.padded() <= *start { at } else { at.max(*end) });
         placed.push(id);
     }
     let bytes = lifetimes.iter().zip(&offsets).map(|(l, offset)| offset + l.padded()).max().unwrap_or(0);

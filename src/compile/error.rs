@@ -61,3 +61,10 @@ pub enum CompileError {
     #[error("{0}")]
     Mismatch(String),
 }
+
+impl CompileError {
+    /// A number of `layer` that cannot be represented.
+    pub(super) fn range(layer: &str, what: &'static str, found: f64) -> Self {
+        Self::Range { layer: layer.to_owned(), what, found }
+    }
+}

@@ -3,7 +3,7 @@
 
 use ndarray::Axis;
 
-use crate::onnx::{Affine, Conv, Dense, Graph, Node, NodeId, Op, OnnxError, Shape};
+use crate::onnx::{Affine, Conv, Dense, Graph, Node, NodeId, OnnxError, Op, Shape};
 
 /// A graph without scales, offsets and padding nodes.
 #[derive(Clone, Debug)]
@@ -27,7 +27,9 @@ pub fn fold(graph: &Graph, input: Affine) -> Result<Folded, OnnxError> {
     for (id, node) in folded.nodes.iter().enumerate() {
         match node.op {
             Op::Affine(_) => return Err(folded.unsupported(id, misplaced_affine(&folded, id))),
-            Op::Pad(_) => return Err(folded.unsupported(id, "padding is supported before a convolution only")),
+            Op::Pad(_) => {
+                return Err(folded.unsupported(id, "padding is supported before a convolution only"));
+            }
             _ => {}
         }
     }
@@ -147,7 +149,10 @@ impl Folder<'_> {
         let features = Affine { mul: spread(&affine.mul), add: spread(&affine.add) };
         let scale = self.nodes[before].clone();
         let flat = self.push(node.clone(), scale.inputs.clone());
-        self.push(Node { op: Op::Affine(features), shape: node.shape, value: node.value.clone(), ..scale }, vec![flat])
+        self.push(
+            Node { op: Op::Affine(features), shape: node.shape, value: node.value.clone(), ..scale },
+            vec![flat],
+        )
     }
 }
 

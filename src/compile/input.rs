@@ -1,6 +1,6 @@
 //! The input rule: noisy pixels to the u8 the first layer reads.
 
-use ringfence_runtime::format::layout::{INPUT_SHIFT, MAX_INPUT_CHANNELS, MAX_INPUT_MUL};
+use ringfence_runtime::format::layout::{INPUT_SHIFT, MAX_INPUT_ADD, MAX_INPUT_CHANNELS, MAX_INPUT_MUL};
 
 use super::error::CompileError;
 use super::quantise::Scale;
@@ -32,16 +32,20 @@ pub fn input_scale(affine: &Affine, sigma: f64) -> Result<InputScale, CompileErr
         });
     }
     let reach = NOISE_REACH * sigma;
-    let ends = affine.mul.iter().zip(&affine.add).map(|(mul, add)| (add - mul * reach, mul * (1.0 + reach) + add));
+    let ends =
+        affine.mul.iter().zip(&affine.add).map(|(mul, add)| (add - mul * reach, mul * (1.0 + reach) + add));
     let (lo, hi) = ends.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
     let scale = Scale::covering((lo, hi), 0.0);
     let one = 2f64.powi(INPUT_SHIFT as i32);
     let rules = affine.mul.iter().zip(&affine.add).map(|(mul, add)| {
         let factor = mul / (255.0 * scale.scale) * one;
         if factor.round() < 1.0 || factor > f64::from(MAX_INPUT_MUL) {
-            return Err(CompileError::Range { layer: "input".into(), what: "normalisation factor", found: *mul });
+            return Err(CompileError::range("input", "normalisation factor", *mul));
         }
         let offset = (add / scale.scale + f64::from(scale.zero_point) + 0.5) * one;
+        if offset.abs() > f64::from(MAX_INPUT_ADD) {
+            return Err(CompileError::range("input", "normalisation offset", *add));
+        }
         Ok((factor.round() as i32, offset.round() as i32))
     });
     Ok(InputScale { scale, rules: rules.collect::<Result<_, _>>()? })

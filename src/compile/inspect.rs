@@ -113,7 +113,8 @@ pub struct Certificate {
 pub fn inspect(model: &Model<'_>) -> Report {
     // Without META, or with one this version does not know, only the names are missing.
     let meta = Meta::of(model).ok();
-    let name = |index: usize| meta.as_ref().and_then(|meta| meta.layers.get(index)).map(|layer| layer.name.clone());
+    let name =
+        |index: usize| meta.as_ref().and_then(|meta| meta.layers.get(index)).map(|layer| layer.name.clone());
     let layers: Vec<Layer> = model.ops().enumerate().map(|(index, op)| layer(&op, name(index))).collect();
     let input = model.input();
     Report {
@@ -161,7 +162,8 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         relu: output.is_some_and(|tensor| tensor.zero_point == lo),
         macs: op.macs(),
         weights: filter.map_or(0, |filter| filter.outputs * volume),
-        weight_bytes: filter.map_or(0, |f| f.weights.len() + 4 * f.bias.len() + 2 * f.mul.len() + f.pre.len()),
+        weight_bytes: filter
+            .map_or(0, |f| f.weights.len() + 4 * f.bias.len() + 2 * f.mul.len() + f.pre.len()),
         activation_bytes: output.map_or(0, |tensor| tensor.bytes),
     }
 }
@@ -196,7 +198,11 @@ fn certificate(table: &format::CertificateTable<'_>) -> Certificate {
         n: table.n(),
         alpha: f64::from_bits(table.alpha_bits()),
         least_count,
-        max_radius: table.entries().last().filter(|_| radii).map(|units| f64::from(units) / f64::from(1 << 20)),
+        max_radius: table
+            .entries()
+            .last()
+            .filter(|_| radii)
+            .map(|units| f64::from(units) / f64::from(1 << 20)),
     }
 }
 

@@ -1,17 +1,19 @@
 //! What the model format can hold, checked before anything expensive.
 
-use ringfence_runtime::format::layout::{MAX_CLASSES, MAX_DEPTH, MAX_OPS, MAX_TENSORS, CHANNEL_GROUP};
+use ringfence_runtime::format::layout::{CHANNEL_GROUP, MAX_CLASSES, MAX_DEPTH, MAX_OPS, MAX_TENSORS};
 
 use super::error::CompileError;
 use super::network::{Kind, Layer, Network};
 use super::options::Options;
-use super::image_shape;
 use crate::data::Dataset;
-use crate::onnx::Graph;
+use crate::onnx::{Graph, Shape};
 
 /// Channels of the image, which must be of the data set's shape.
 pub fn check_image(graph: &Graph, data: &dyn Dataset) -> Result<usize, CompileError> {
-    let (channels, height, width) = image_shape(graph);
+    let (channels, height, width) = match graph.nodes[0].shape {
+        Shape::Map { channels, height, width } => (channels, height, width),
+        Shape::Vector(features) => (features, 1, 1),
+    };
     let shape = data.shape();
     if (shape.channels, shape.height, shape.width) == (channels, height, width) {
         return Ok(channels);

@@ -3,7 +3,11 @@
 use ringfence_runtime::Model;
 use serde::{Deserialize, Serialize};
 
+use super::calibrate::Calibration;
 use super::error::CompileError;
+use super::network::Network;
+use super::quantise::Integer;
+use super::range::Extremes;
 
 /// Name and version of the JSON layout.
 pub const SCHEMA: &str = "ringfence.meta/1";
@@ -30,7 +34,8 @@ pub struct Meta {
 impl Meta {
     /// The META of a model; checked to describe each tensor and layer.
     pub fn of(model: &Model<'_>) -> Result<Self, CompileError> {
-        let text = model.meta().ok_or_else(|| CompileError::Mismatch("the model has no META section".into()))?;
+        let text =
+            model.meta().ok_or_else(|| CompileError::Mismatch("the model has no META section".into()))?;
         let meta: Meta =
             serde_json::from_str(text).map_err(|error| CompileError::Mismatch(format!("META: {error}")))?;
         let (tensors, layers) = (model.tensors().count(), model.ops().count());
@@ -98,4 +103,29 @@ pub struct LogitsMeta {
     pub min: f32,
     /// Largest value seen in calibration.
     pub max: f32,
+}
+
+/// The parts of META that describe the network; the rest is empty.
+pub fn describe(network: &Network, integer: &Integer, calibration: &Calibration) -> Meta {
+    let seen = std::iter::once(Extremes::default())
+        .chain(calibration.tensors.iter().map(|histogram| histogram.extremes()));
+    let tensors =
+        network.tensors.iter().zip(&integer.scales).zip(seen).map(|((tensor, scale), seen)| TensorMeta {
+            value: tensor.value.clone(),
+            scale: scale.scale,
+            zero_point: scale.zero_point,
+            min: seen.min,
+            max: seen.max,
+        });
+    let layers = network
+        .layers
+        .iter()
+        .map(|layer| LayerMeta { name: layer.name.clone(), absorbed: layer.absorbed.clone() });
+    let Extremes { min, max } = calibration.logits;
+    Meta {
+        tensors: tensors.collect(),
+        layers: layers.collect(),
+        logits: LogitsMeta { value: network.logits.clone(), scale: integer.logit_scale, min, max },
+        ..Meta::default()
+    }
 }

@@ -37,7 +37,9 @@ impl Options {
         let std = per_channel("--std", &self.std, 1.0, channels)?;
         match std.iter().find(|std| **std <= 0.0) {
             None => Ok((mean, std)),
-            Some(std) => Err(CompileError::Option { option: "--std", reason: format!("{std} is not positive") }),
+            Some(std) => {
+                Err(CompileError::Option { option: "--std", reason: format!("{std} is not positive") })
+            }
         }
     }
 }
@@ -117,7 +119,8 @@ impl FromStr for TableSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let count = |part: &str| part.parse::<u32>().map_err(|_| format!("{part:?} is not a number of votes"));
+        let count =
+            |part: &str| part.parse::<u32>().map_err(|_| format!("{part:?} is not a number of votes"));
         let level = |part: &str| part.parse::<f64>().map_err(|_| format!("{part:?} is not a probability"));
         match text.split(':').collect::<Vec<_>>().as_slice() {
             ["two-stage", n0, n, alpha] => {

@@ -3,7 +3,7 @@
 use ndarray::{Array4, Axis};
 use ringfence_runtime::format::layout::{ALIGN, BLOCK, CHANNEL_GROUP};
 
-use super::quantise::Filter;
+use super::filter::Filter;
 
 /// The WEIGHTS section while it grows.
 #[derive(Clone, Debug, Default)]
@@ -72,11 +72,13 @@ mod tests {
     /// Each weight is found where the runtime's reader of the format looks for it.
     #[test]
     fn packing_is_output_block_then_depth() {
-        let weight = Array4::from_shape_fn((18, 2, 3, 5), |(o, y, x, c)| (o * 7 + y * 31 + x * 11 + c * 3) as i8);
+        let weight =
+            Array4::from_shape_fn((18, 2, 3, 5), |(o, y, x, c)| (o * 7 + y * 31 + x * 11 + c * 3) as i8);
         let bytes = packed(&weight);
         let depth = 2 * 3 * 8;
         assert_eq!(bytes.len(), 32 * depth);
-        let at = |o: usize, k: usize| bytes[o / 16 * 16 * depth + k / 4 * 64 + o % 16 * 4 + k % 4].cast_signed();
+        let at =
+            |o: usize, k: usize| bytes[o / 16 * 16 * depth + k / 4 * 64 + o % 16 * 4 + k % 4].cast_signed();
         for ((o, y, x, c), w) in weight.indexed_iter() {
             assert_eq!(at(o, (y * 3 + x) * 8 + c), *w);
         }

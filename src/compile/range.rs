@@ -89,5 +89,8 @@ impl Histogram {
 
 /// The candidate of least error; the last of equals, which is the widest.
 fn least(candidates: impl Iterator<Item = f64>, error: impl Fn(f64) -> f64) -> f64 {
-    candidates.map(|c| (error(c), c)).fold((f64::INFINITY, 0.0), |best, c| if c.0 <= best.0 { c } else { best }).1
+    candidates
+        .map(|c| (error(c), c))
+        .fold((f64::INFINITY, 0.0), |best, c| if c.0 <= best.0 { c } else { best })
+        .1
 }

@@ -66,7 +66,11 @@ pub struct NoiseSource<'a> {
 }
 
 /// `count` images spread evenly over the data set. The same arguments give the same samples.
-pub fn draw(data: &dyn Dataset, count: usize, noise: Option<NoiseSource<'_>>) -> Result<Vec<Sample>, DataError> {
+pub fn draw(
+    data: &dyn Dataset,
+    count: usize,
+    noise: Option<NoiseSource<'_>>,
+) -> Result<Vec<Sample>, DataError> {
     let count = count.min(data.len());
     (0..count).map(|i| sample(data, i * data.len() / count, noise)).collect()
 }

@@ -7,10 +7,11 @@ use ringfence_runtime::{Backend, Executor, Model, TensorView};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::difference::{Difference, Sums};
 use super::error::CompileError;
+use super::limits;
 use super::meta::Meta;
 use super::samples::{self, NoiseSource, Sample};
-use super::{image_shape, limits};
 use crate::data::Dataset;
 use crate::onnx::{self, FloatModel};
 
@@ -26,23 +27,6 @@ pub struct Images {
     pub noisy: bool,
     /// Seed of the noise.
     pub seed: u64,
-}
-
-/// Difference between an integer activation, in real units, and the float one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Difference {
-    /// Name of the layer.
-    pub layer: String,
-    /// Name of the ONNX value compared with.
-    pub value: String,
-    /// Largest absolute difference.
-    pub max_abs: f64,
-    /// Mean absolute difference.
-    pub mean_abs: f64,
-    /// Largest minus smallest float value (both at least zero away from nothing: the range always holds zero).
-    pub range: f64,
-    /// Power of the float values over power of the difference, in decibels; none if they are equal.
-    pub snr_db: Option<f64>,
 }
 
 /// The comparison.
@@ -111,10 +95,9 @@ impl<'m, 'a> Comparison<'m, 'a> {
         }
         let meta = Meta::of(model)?;
         let graph = onnx::parse(onnx)?;
-        limits::check_image(&graph, data)?;
+        let channels = limits::check_image(&graph, data)?;
         let values: Vec<&str> = meta.tensors.iter().skip(1).map(|tensor| tensor.value.as_str()).collect();
         let float = FloatModel::new(onnx, &graph, &[values, vec![meta.logits.value.as_str()]].concat())?;
-        let channels = image_shape(&graph).0;
         if [&meta.calibration.mean, &meta.calibration.std].iter().any(|list| list.len() != channels) {
             return Err(CompileError::Mismatch("META does not give a mean and std per channel".into()));
         }
@@ -155,7 +138,9 @@ impl<'m, 'a> Comparison<'m, 'a> {
             .executor
             .model()
             .ops()
-            .map(|op| op.output().map_or(&self.meta.logits.value, |output| &self.meta.tensors[output.index].value))
+            .map(|op| {
+                op.output().map_or(&self.meta.logits.value, |output| &self.meta.tensors[output.index].value)
+            })
             .map(String::as_str)
             .collect();
         let layers = totals.iter().zip(&self.meta.layers).zip(values);
@@ -175,7 +160,11 @@ impl<'m, 'a> Comparison<'m, 'a> {
 }
 
 /// Gives the quantised sample to the first place of the arena.
-pub fn write_input(executor: &Executor<'_, '_>, arena: &mut [u8], sample: &Sample) -> Result<(), CompileError> {
+pub fn write_input(
+    executor: &Executor<'_, '_>,
+    arena: &mut [u8],
+    sample: &Sample,
+) -> Result<(), CompileError> {
     let input = executor.model().input();
     let (height, width) = (input.height, input.width);
     let mut writer = executor.write_input(arena, 0).map_err(mismatch)?;
@@ -196,64 +185,4 @@ fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
         _ => Some((i, *v)),
     });
     largest.map_or(0, |(index, _)| index)
-}
-
-/// Sums over pairs of an integer model's value, in real units, and the float model's.
-#[derive(Clone, Debug, Default)]
-struct Sums {
-    count: f64,
-    max_abs: f64,
-    abs: f64,
-    square: f64,
-    power: f64,
-    low: f64,
-    high: f64,
-}
-
-impl Sums {
-    fn of<'v>(pairs: impl Iterator<Item = (f64, &'v f32)>) -> Self {
-        let mut sums = Self::default();
-        for (got, wanted) in pairs {
-            let wanted = f64::from(*wanted);
-            let error = (got - wanted).abs();
-            sums.count += 1.0;
-            sums.max_abs = sums.max_abs.max(error);
-            sums.abs += error;
-            sums.square += error * error;
-            sums.power += wanted * wanted;
-            sums.low = sums.low.min(wanted);
-            sums.high = sums.high.max(wanted);
-        }
-        sums
-    }
-
-    fn of_tensor(view: TensorView<'_>, meta: &super::meta::TensorMeta, wanted: &[f32]) -> Self {
-        let t = &view.tensor;
-        let places = (0..t.channels).flat_map(|c| {
-            (0..t.height).flat_map(move |y| (0..t.width).map(move |x| view.get(y, x, c).unwrap_or_default()))
-        });
-        let zero = f64::from(meta.zero_point);
-        Self::of(places.map(|u| meta.scale * (f64::from(u) - zero)).zip(wanted))
-    }
-
-    fn add(&mut self, other: &Sums) {
-        self.count += other.count;
-        self.max_abs = self.max_abs.max(other.max_abs);
-        self.abs += other.abs;
-        self.square += other.square;
-        self.power += other.power;
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-    }
-
-    fn difference(&self, layer: &str, value: &str) -> Difference {
-        Difference {
-            layer: layer.to_owned(),
-            value: value.to_owned(),
-            max_abs: self.max_abs,
-            mean_abs: self.abs / self.count.max(1.0),
-            range: self.high - self.low,
-            snr_db: (self.square > 0.0).then(|| 10.0 * (self.power / self.square).log10()),
-        }
-    }
 }

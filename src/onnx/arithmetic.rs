@@ -3,7 +3,7 @@
 use super::Reason;
 use super::constant::Constant;
 use super::graph::{Affine, NodeId, Op, Shape};
-use super::reader::{Made, Site, Value};
+use super::site::{Made, Site, Value};
 
 /// Sum of two computed values, or of one and a constant.
 pub fn add(site: &mut Site<'_>) -> Reason<Made> {
@@ -12,7 +12,7 @@ pub fn add(site: &mut Site<'_>) -> Reason<Made> {
         if shape != other {
             return Err("the shapes differ; broadcasting between computed values is not supported".into());
         }
-        return Ok(Made::Layer { op: Op::Add, inputs: vec![a, b], shape });
+        return Ok(Made::layer(Op::Add, vec![a, b], shape));
     }
     let operands = Operands::of(site)?;
     operands.affine(|c| (1.0, c))
@@ -54,7 +54,9 @@ impl Operands {
         let (constant_first, at) = match (site.value(0)?, site.value(1)?) {
             (Value::Node(_), Value::Constant(_)) => (false, 0),
             (Value::Constant(_), Value::Node(_)) => (true, 1),
-            (Value::Node(_), Value::Node(_)) => return Err("both operands are computed from the image".into()),
+            (Value::Node(_), Value::Node(_)) => {
+                return Err("both operands are computed from the image".into());
+            }
             (Value::Constant(_), Value::Constant(_)) => return Err("both operands are constants".into()),
         };
         let (input, shape) = site.computed(at)?;
@@ -65,7 +67,7 @@ impl Operands {
     /// The layer `mul x + add` with (mul, add) made from each constant.
     fn affine(self, parts: impl Fn(f64) -> (f64, f64)) -> Reason<Made> {
         let (mul, add) = self.constants.iter().map(|c| parts(*c)).unzip();
-        Ok(Made::Layer { op: Op::Affine(Affine { mul, add }), inputs: vec![self.input], shape: self.shape })
+        Ok(Made::layer(Op::Affine(Affine { mul, add }), vec![self.input], self.shape))
     }
 }
 

@@ -52,12 +52,16 @@ impl Constant {
         let kind = DataType::try_from(proto.data_type)
             .map_err(|_| fail(format!("unknown data type {}", proto.data_type)))?;
         let data = match kind {
-            DataType::Float => Data::Float(numbers(proto, &proto.float_data, |b| f32::from_le_bytes(*b)).map_err(fail)?),
+            DataType::Float => {
+                Data::Float(numbers(proto, &proto.float_data, |b| f32::from_le_bytes(*b)).map_err(fail)?)
+            }
             DataType::Double => {
                 let wide = numbers(proto, &proto.double_data, |b| f64::from_le_bytes(*b)).map_err(fail)?;
                 Data::Float(wide.into_iter().map(|x| x as f32).collect())
             }
-            DataType::Int64 => Data::Int(numbers(proto, &proto.int64_data, |b| i64::from_le_bytes(*b)).map_err(fail)?),
+            DataType::Int64 => {
+                Data::Int(numbers(proto, &proto.int64_data, |b| i64::from_le_bytes(*b)).map_err(fail)?)
+            }
             DataType::Int32 => {
                 let narrow = numbers(proto, &proto.int32_data, |b| i32::from_le_bytes(*b)).map_err(fail)?;
                 Data::Int(narrow.into_iter().map(i64::from).collect())

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{
-    Datum, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, TractResult, TypedSimplePlan, tvec,
+    Datum, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, TractResult, TypedSimplePlan,
+    tvec,
 };
 use tract_onnx::tract_hir::internal::format_err;
 
@@ -39,22 +40,23 @@ impl FloatModel {
     fn try_run(&self, image: &[f32]) -> TractResult<Vec<Vec<f32>>> {
         let image = Tensor::from_shape(&self.dims, image)?;
         let outputs = self.plan.run(tvec!(image.into_tvalue()))?;
-        outputs.iter().map(|value| Ok(value.to_plain_array_view::<f32>()?.iter().copied().collect())).collect()
+        outputs
+            .iter()
+            .map(|value| Ok(value.to_plain_array_view::<f32>()?.iter().copied().collect()))
+            .collect()
     }
 }
 
-fn plan(
-    proto: &ModelProto,
-    dims: [usize; 4],
-    values: &[&str],
-) -> TractResult<Arc<TypedSimplePlan>> {
+fn plan(proto: &ModelProto, dims: [usize; 4], values: &[&str]) -> TractResult<Arc<TypedSimplePlan>> {
     // Declared shapes of inner values may name an open batch axis; they are inferred anew for a batch of one.
     let onnx = tract_onnx::onnx().with_ignore_value_info(true);
     let parsed = onnx.parse(proto, None)?;
     let mut model = parsed.model;
     let outlets = values
         .iter()
-        .map(|name| parsed.outlets_by_name.get(*name).copied().ok_or_else(|| format_err!("no value is named {name}")))
+        .map(|name| {
+            parsed.outlets_by_name.get(*name).copied().ok_or_else(|| format_err!("no value is named {name}"))
+        })
         .collect::<TractResult<Vec<_>>>()?;
     model.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), dims))?;
     model.select_output_outlets(&outlets)?;

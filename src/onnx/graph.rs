@@ -202,7 +202,8 @@ impl Graph {
     /// An error about one node.
     pub fn unsupported(&self, id: NodeId, reason: impl Into<String>) -> OnnxError {
         let node = &self.nodes[id];
-        let shapes: Vec<String> = node.inputs.iter().map(|input| self.nodes[*input].shape.to_string()).collect();
+        let shapes: Vec<String> =
+            node.inputs.iter().map(|input| self.nodes[*input].shape.to_string()).collect();
         OnnxError::Unsupported {
             node: node.name.clone(),
             op: node.op_type.clone(),

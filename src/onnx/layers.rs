@@ -5,7 +5,7 @@ use ndarray::{Array2, Array4};
 use super::Reason;
 use super::constant::Constant;
 use super::graph::{Affine, Conv, Dense, Op, Padding, Shape};
-use super::reader::{Made, Site};
+use super::site::{Made, Site};
 
 /// Largest kernel side, stride and padding that the model format can hold.
 const MAX_WINDOW: i64 = u8::MAX as i64;
@@ -35,16 +35,17 @@ pub fn conv(site: &mut Site<'_>) -> Reason<Made> {
         Some(bias) => per_channel(bias, out)?,
         None => vec![0.0; out],
     };
-    let size = |size: usize, pads: usize, kernel: usize, stride: usize| match (size + pads).checked_sub(kernel) {
-        Some(room) => Ok(room / stride + 1),
-        None => Err(format!("the kernel ({kernel}) is larger than the padded input ({})", size + pads)),
-    };
+    let size =
+        |size: usize, pads: usize, kernel: usize, stride: usize| match (size + pads).checked_sub(kernel) {
+            Some(room) => Ok(room / stride + 1),
+            None => Err(format!("the kernel ({kernel}) is larger than the padded input ({})", size + pads)),
+        };
     let shape = Shape::Map {
         channels: out,
         height: size(height, padding.top + padding.bottom, kernel_h, strides.0)?,
         width: size(width, padding.left + padding.right, kernel_w, strides.1)?,
     };
-    Ok(Made::Layer { op: Op::Conv(Conv { weight, bias, strides, padding }), inputs: vec![input], shape })
+    Ok(Made::layer(Op::Conv(Conv { weight, bias, strides, padding }), vec![input], shape))
 }
 
 /// `auto_pad` and `pads`. SAME gives `ceil(size / stride)` outputs, the odd pixel below (UPPER) or above (LOWER).
@@ -127,7 +128,7 @@ fn dense(input: usize, features: usize, weight: Array2<f32>, bias: Vec<f32>) -> 
         return Err(format!("the weight wants {fan_in} features, the input has {features}"));
     }
     let op = Op::Dense(Dense { weight, bias });
-    Ok(Made::Layer { op, inputs: vec![input], shape: Shape::Vector(out) })
+    Ok(Made::layer(op, vec![input], Shape::Vector(out)))
 }
 
 /// BatchNormalization with its running statistics.
@@ -154,13 +155,13 @@ pub fn batch_normalization(site: &mut Site<'_>) -> Reason<Made> {
         .zip(&mul)
         .map(|((offset, mean), mul)| f64::from(*offset) - f64::from(*mean) * mul)
         .collect();
-    Ok(Made::Layer { op: Op::Affine(Affine { mul, add }), inputs: vec![input], shape })
+    Ok(Made::layer(Op::Affine(Affine { mul, add }), vec![input], shape))
 }
 
 /// Relu.
 pub fn relu(site: &mut Site<'_>) -> Reason<Made> {
     let (input, shape) = site.computed(0)?;
-    Ok(Made::Layer { op: Op::Relu, inputs: vec![input], shape })
+    Ok(Made::layer(Op::Relu, vec![input], shape))
 }
 
 /// A vector of one value per channel; a single value, or leading axes of length 1, are accepted.

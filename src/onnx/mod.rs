@@ -14,6 +14,7 @@ mod layers;
 mod pooling;
 mod reader;
 mod shaping;
+mod site;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 pub(crate) mod testing;

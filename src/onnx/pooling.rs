@@ -2,12 +2,12 @@
 
 use super::Reason;
 use super::graph::{Op, Shape};
-use super::reader::{Made, Site};
+use super::site::{Made, Site};
 
 /// GlobalAveragePool.
 pub fn global_average_pool(site: &mut Site<'_>) -> Reason<Made> {
     let (input, channels, ..) = site.map(0)?;
-    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape: pixel(channels) })
+    Ok(Made::layer(Op::GlobalAvgPool, vec![input], pixel(channels)))
 }
 
 /// AveragePool whose window is the whole map.
@@ -25,7 +25,7 @@ pub fn average_pool(site: &mut Site<'_>) -> Reason<Made> {
     }
     // One window, no padding: these cannot matter.
     ["strides", "ceil_mode", "count_include_pad"].iter().for_each(|name| site.attributes.ignore(name));
-    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape: pixel(channels) })
+    Ok(Made::layer(Op::GlobalAvgPool, vec![input], pixel(channels)))
 }
 
 /// ReduceMean over rows and columns; without `keepdims` it makes a vector.
@@ -44,7 +44,7 @@ pub fn reduce_mean(site: &mut Site<'_>) -> Reason<Made> {
         return Err(format!("axes {axes:?}: only rows and columns, [2, 3], are supported"));
     }
     let shape = if keep { pixel(channels) } else { Shape::Vector(channels) };
-    Ok(Made::Layer { op: Op::GlobalAvgPool, inputs: vec![input], shape })
+    Ok(Made::layer(Op::GlobalAvgPool, vec![input], shape))
 }
 
 fn pixel(channels: usize) -> Shape {

@@ -8,10 +8,10 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
-use super::attributes::Attributes;
 use super::constant::Constant;
 use super::error::OnnxError;
-use super::graph::{Graph, Node, NodeId, Op, Shape};
+use super::graph::{Graph, Node, Op, Shape};
+use super::site::{Made, Site, Value};
 use super::{Reason, arithmetic, layers, pooling, shaping};
 
 /// First operator set in which element-wise operators broadcast as they do today.
@@ -19,85 +19,6 @@ const FIRST_OPSET: i64 = 7;
 
 /// Longest side and largest channel count of a map that the model format can hold.
 const MAX_SIDE: usize = u16::MAX as usize;
-
-/// What a name in the file stands for.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// Known at compile time.
-    Constant(Rc<Constant>),
-    /// Computed from the image.
-    Node(NodeId),
-}
-
-/// What a node of the file turns into.
-pub enum Made {
-    /// A layer.
-    Layer {
-        /// What it computes.
-        op: Op,
-        /// From what.
-        inputs: Vec<NodeId>,
-        /// Into what.
-        shape: Shape,
-    },
-    /// Nothing: another name of a value.
-    Same(Value),
-}
-
-/// One node of the file with everything its reader may look at.
-pub struct Site<'a> {
-    /// Its attributes.
-    pub attributes: Attributes<'a>,
-    inputs: Vec<Option<(Value, Option<Shape>)>>,
-}
-
-impl Site<'_> {
-    /// The value at `index`.
-    pub fn value(&self, index: usize) -> Reason<Value> {
-        self.optional(index).cloned().ok_or_else(|| format!("input {index} is missing"))
-    }
-
-    fn optional(&self, index: usize) -> Option<&Value> {
-        self.inputs.get(index)?.as_ref().map(|(value, _)| value)
-    }
-
-    /// The computed value at `index` and its shape.
-    pub fn computed(&self, index: usize) -> Reason<(NodeId, Shape)> {
-        match self.inputs.get(index) {
-            Some(Some((Value::Node(id), Some(shape)))) => Ok((*id, *shape)),
-            Some(Some(_)) => Err(format!("input {index} is a constant, expected a value computed from the image")),
-            _ => Err(format!("input {index} is missing")),
-        }
-    }
-
-    /// The computed map at `index`: node, channels, height, width.
-    pub fn map(&self, index: usize) -> Reason<(NodeId, usize, usize, usize)> {
-        match self.computed(index)? {
-            (id, Shape::Map { channels, height, width }) => Ok((id, channels, height, width)),
-            (_, shape) => Err(format!("expected a map [N, C, H, W], found {shape}")),
-        }
-    }
-
-    /// The constant at `index`, if the input is given.
-    pub fn optional_constant(&self, index: usize) -> Reason<Option<&Constant>> {
-        match self.optional(index) {
-            None => Ok(None),
-            Some(Value::Constant(constant)) => Ok(Some(constant)),
-            Some(Value::Node(_)) => Err(format!("input {index} is computed from the image, expected a constant")),
-        }
-    }
-
-    /// The constant at `index`.
-    pub fn constant(&self, index: usize) -> Reason<&Constant> {
-        self.optional_constant(index)?.ok_or_else(|| format!("input {index} is missing"))
-    }
-
-    fn shapes(&self) -> String {
-        let shapes: Vec<String> =
-            self.inputs.iter().flatten().filter_map(|(_, shape)| shape.map(|s| s.to_string())).collect();
-        if shapes.is_empty() { "constants only".to_owned() } else { shapes.join(" and ") }
-    }
-}
 
 /// Reads the main graph of `model`.
 pub fn read(model: &ModelProto) -> Result<Graph, OnnxError> {
@@ -116,7 +37,9 @@ fn check_opset(model: &ModelProto) -> Result<(), OnnxError> {
     let found = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
     match found {
         Some(version) if version >= FIRST_OPSET => Ok(()),
-        Some(version) => Err(OnnxError::Model(format!("operator set {version}, expected {FIRST_OPSET} or later"))),
+        Some(version) => {
+            Err(OnnxError::Model(format!("operator set {version}, expected {FIRST_OPSET} or later")))
+        }
         None => Err(OnnxError::Model("names no operator set".into())),
     }
 }
@@ -180,7 +103,15 @@ impl Reader {
             Ok(Made::Layer { op, inputs, shape }) => {
                 let op_type = proto.op_type.clone();
                 let absorbed = Vec::new();
-                self.nodes.push(Node { name, op_type, absorbed, value: output.clone(), op, inputs, shape });
+                self.nodes.push(Node {
+                    name,
+                    op_type,
+                    absorbed,
+                    value: output.clone(),
+                    op: *op,
+                    inputs,
+                    shape,
+                });
                 Value::Node(self.nodes.len() - 1)
             }
             Err(reason) => {
@@ -209,7 +140,7 @@ impl Reader {
             };
             inputs.push(Some((value.clone(), shape)));
         }
-        Ok(Site { attributes: Attributes::of(proto), inputs })
+        Ok(Site::new(proto, inputs))
     }
 
     fn finish(self, graph: &GraphProto) -> Result<Graph, OnnxError> {
@@ -219,7 +150,9 @@ impl Reader {
         };
         match self.values.get(&output.name) {
             Some(Value::Node(id)) => Ok(Graph { nodes: self.nodes, output: *id }.pruned()),
-            Some(Value::Constant(_)) => Err(OnnxError::Model(format!("output {} is a constant", output.name))),
+            Some(Value::Constant(_)) => {
+                Err(OnnxError::Model(format!("output {} is a constant", output.name)))
+            }
             None => Err(OnnxError::Model(format!("nothing defines the output {}", output.name))),
         }
     }

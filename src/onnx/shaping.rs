@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Reason;
 use super::constant::Constant;
 use super::graph::{Op, Padding, Shape};
-use super::reader::{Made, Site, Value};
+use super::site::{Made, Site, Value};
 
 /// Flatten of everything but the batch axis.
 pub fn flatten(site: &mut Site<'_>) -> Reason<Made> {
@@ -28,8 +28,8 @@ pub fn reshape(site: &mut Site<'_>) -> Reason<Made> {
     let features = shape.len() as i64;
     match *target {
         [0 | 1, -1] => to_vector(site),
-        [-1 | 0 | 1, found] if found == features => to_vector(site),
-        [-1 | 0 | 1, 0] if shape.channels() as i64 == features => to_vector(site),
+        [-1..=1, found] if found == features => to_vector(site),
+        [-1..=1, 0] if shape.channels() as i64 == features => to_vector(site),
         _ => Err(format!("to {target:?}: only [N, {features}] is supported")),
     }
 }
@@ -53,9 +53,7 @@ pub fn squeeze(site: &mut Site<'_>) -> Reason<Made> {
 fn to_vector(site: &Site<'_>) -> Reason<Made> {
     match site.computed(0)? {
         (input, Shape::Vector(_)) => Ok(Made::Same(Value::Node(input))),
-        (input, shape) => {
-            Ok(Made::Layer { op: Op::Flatten, inputs: vec![input], shape: Shape::Vector(shape.len()) })
-        }
+        (input, shape) => Ok(Made::layer(Op::Flatten, vec![input], Shape::Vector(shape.len()))),
     }
 }
 
@@ -86,7 +84,7 @@ pub fn pad(site: &mut Site<'_>) -> Reason<Made> {
         height: height + padding.top + padding.bottom,
         width: width + padding.left + padding.right,
     };
-    Ok(Made::Layer { op: Op::Pad(padding), inputs: vec![input], shape })
+    Ok(Made::layer(Op::Pad(padding), vec![input], shape))
 }
 
 /// Begins, then ends, of the listed axes; those of batch and channels must be zero.

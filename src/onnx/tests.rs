@@ -89,13 +89,23 @@ fn what_is_not_supported_is_named() {
         ("Conv", &["x", "huge"], vec![], "larger than the padded input"),
         ("BatchNormalization", &["x", "vector", "vector", "vector", "vector"], vec![], "expected 4 values"),
         ("AveragePool", &["x"], vec![ints("kernel_shape", &[2, 2])], "only the whole map ([6, 6])"),
-        ("AveragePool", &["x"], vec![ints("kernel_shape", &[6, 6]), ints("pads", &[1, 0, 0, 0])], "pads = [1, 0, 0, 0]"),
+        (
+            "AveragePool",
+            &["x"],
+            vec![ints("kernel_shape", &[6, 6]), ints("pads", &[1, 0, 0, 0])],
+            "pads = [1, 0, 0, 0]",
+        ),
         ("ReduceMean", &["x"], vec![ints("axes", &[1])], "axes [1]"),
         ("Gemm", &["x", "vector"], vec![], "flatten it first"),
         ("Flatten", &["x"], vec![int("axis", 2)], "axis 2"),
         ("Reshape", &["x", "shape"], vec![], "only [N, 144]"),
         ("Squeeze", &["x"], vec![ints("axes", &[2, 3])], "length 1"),
-        ("Pad", &["x"], vec![ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), string("mode", "reflect")], "mode reflect"),
+        (
+            "Pad",
+            &["x"],
+            vec![ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), string("mode", "reflect")],
+            "mode reflect",
+        ),
         ("Pad", &["x"], vec![ints("pads", &[0, 1, 0, 0, 0, 0, 0, 0])], "rows and columns are supported"),
         ("Pad", &["x"], vec![ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), float("value", 1.0)], "pads with 1"),
         ("Add", &["x", "vector"], vec![], "or one per channel"),
@@ -141,12 +151,18 @@ fn models_of_another_kind_are_refused() {
         parse(&b.finish(&output)).unwrap_err().to_string()
     };
     let dim = |b: &mut Builder, axis: usize, value: dimension::Value| {
-        let Some(Value::TensorType(tensor)) = &mut b.graph.input[0].r#type.as_mut().unwrap().value else { panic!() };
+        let Some(Value::TensorType(tensor)) = &mut b.graph.input[0].r#type.as_mut().unwrap().value else {
+            panic!()
+        };
         tensor.shape.as_mut().unwrap().dim[axis].value = Some(value);
     };
-    let cases: [(&dyn Fn(&mut Builder), &str); 9] = [
+    type Case<'a> = (&'a dyn Fn(&mut Builder), &'a str);
+    let cases: [Case; 9] = [
         (&|b| b.opset = 6, "operator set 6, expected 7 or later"),
-        (&|b| dim(b, 2, dimension::Value::DimParam("H".into())), "input x: shape [?, 3, ?, 4], expected [N, C, H, W]"),
+        (
+            &|b| dim(b, 2, dimension::Value::DimParam("H".into())),
+            "input x: shape [?, 3, ?, 4], expected [N, C, H, W]",
+        ),
         (&|b| dim(b, 0, dimension::Value::DimValue(10)), "export the model with a batch of 1"),
         (&|b| dim(b, 3, dimension::Value::DimValue(70000)), "expected [N, C, H, W] with fixed"),
         (&|b| b.graph.input.clear(), "expected one input, found []"),

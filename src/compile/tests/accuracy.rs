@@ -76,7 +76,10 @@ fn normalisation_by_options_equals_normalisation_by_nodes() {
             x = b.node("Sub", &[&x, &mean], vec![]);
             x = b.node("Div", &[&x, &std], vec![]);
         }
-        let w = b.weights(&[4, 3, 3, 3], &(0..108).map(|i| ((i * 31 % 17) as f32 - 8.0) / 20.0).collect::<Vec<_>>());
+        let w = b.weights(
+            &[4, 3, 3, 3],
+            &(0..108).map(|i| ((i * 31 % 17) as f32 - 8.0) / 20.0).collect::<Vec<_>>(),
+        );
         let x = b.node("Conv", &[&x, &w], vec![crate::onnx::testing::ints("pads", &[1; 4])]);
         let x = b.node("Relu", &[&x], vec![]);
         let x = b.node("GlobalAveragePool", &[&x], vec![]);
@@ -86,8 +89,7 @@ fn normalisation_by_options_equals_normalisation_by_nodes() {
         b.finish(&y)
     };
     let data = Pictures::new([3, 5, 5], 3);
-    let told =
-        Options { mean: vec![0.5, 0.25, 0.375], std: vec![0.25, 0.5, 0.125], ..options(0.25) };
+    let told = Options { mean: vec![0.5, 0.25, 0.375], std: vec![0.25, 0.5, 0.125], ..options(0.25) };
     let by_options = compile(&build(false), "", &data, &told).unwrap();
     let by_nodes = compile(&build(true), "", &data, &options(0.25)).unwrap();
     let (a, b) = (Model::parse(&by_options).unwrap(), Model::parse(&by_nodes).unwrap());
@@ -103,7 +105,8 @@ fn validation_counts_agreement_and_accuracy() {
     let data = Pictures::new(shape, classes(&file));
     let compiled = compile(&file, "", &data, &options(0.25)).unwrap();
     let model = Model::parse(&compiled).unwrap();
-    let report = validate(&model, &file, &data, Images { max: 10, noisy: false, seed: 0 }, &|_, _| {}).unwrap();
+    let report =
+        validate(&model, &file, &data, Images { max: 10, noisy: false, seed: 0 }, &|_, _| {}).unwrap();
 
     let graph = parse(&file).unwrap();
     let float = FloatModel::new(&file, &graph, &[&graph.nodes[graph.output].value]).unwrap();
@@ -150,7 +153,8 @@ fn noise_has_the_deviation_asked_for_and_its_own_stream_per_image() {
     let data = Pictures::new([3, 32, 32], 2);
     let table = crate::noise::generate(0.25, 3072).unwrap();
     let bytes = NoiseBytes::new(&table);
-    let draw = |index| samples::sample(&data, index, Some(NoiseSource { table: bytes.view(), seed: 1 })).unwrap();
+    let draw =
+        |index| samples::sample(&data, index, Some(NoiseSource { table: bytes.view(), seed: 1 })).unwrap();
     assert_eq!(draw(0), draw(0));
     let noise = |index| -> Vec<f64> {
         let clean = samples::sample(&data, index, None).unwrap();

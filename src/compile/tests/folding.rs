@@ -18,11 +18,14 @@ fn folded_graphs_compute_the_same() {
         let (file, [channels, height, width]) = random_network(seed);
         let graph = parse(&file).unwrap();
         let Folded { graph: after, input } = folded(&file).unwrap();
-        let image: Vec<f32> = (0..channels * height * width).map(|i| (i * 37 % 101) as f32 / 80.0 - 0.1).collect();
+        let image: Vec<f32> =
+            (0..channels * height * width).map(|i| (i * 37 % 101) as f32 / 80.0 - 0.1).collect();
         let normalised: Vec<f32> = image
             .iter()
             .enumerate()
-            .map(|(i, x)| (f64::from(*x) * input.mul[i / (height * width)] + input.add[i / (height * width)]) as f32)
+            .map(|(i, x)| {
+                (f64::from(*x) * input.mul[i / (height * width)] + input.add[i / (height * width)]) as f32
+            })
             .collect();
         let (got, wanted) = (evaluate(&after, &normalised), evaluate(&graph, &image));
         let largest = wanted.iter().fold(1.0f64, |largest, w| largest.max(w.abs()));
@@ -41,12 +44,16 @@ fn batch_normalisation_goes_into_the_weights() {
     let conv = b.node("Conv", &["x", &w, &bias], vec![]);
     let parameters = [[2.0, 4.0], [0.25, -0.5], [1.5, 0.0], [3.75, 15.75]].map(|v| b.weights(&[2], &v));
     let [scale, offset, mean, variance] = parameters.each_ref().map(String::as_str);
-    let bn = b.node("BatchNormalization", &[&conv, scale, offset, mean, variance], vec![float("epsilon", 0.25)]);
+    let bn =
+        b.node("BatchNormalization", &[&conv, scale, offset, mean, variance], vec![float("epsilon", 0.25)]);
     let Folded { graph, .. } = folded(&b.finish(&bn)).unwrap();
     let Op::Conv(conv) = &graph.nodes[1].op else { panic!() };
     assert_eq!(conv.weight.as_slice().unwrap(), [3.0, -2.0]);
     assert_eq!(conv.bias, [-0.75, 0.5]);
-    assert_eq!((graph.nodes[1].value.as_str(), graph.nodes[1].absorbed.as_slice()), ("v1", ["n1".to_owned()].as_slice()));
+    assert_eq!(
+        (graph.nodes[1].value.as_str(), graph.nodes[1].absorbed.as_slice()),
+        ("v1", ["n1".to_owned()].as_slice())
+    );
 }
 
 #[test]
@@ -93,7 +100,10 @@ fn what_cannot_be_folded_is_named() {
     let x = b.node("Mul", &[&x, &scale], vec![]);
     let x = b.node("Relu", &[&x], vec![]);
     let error = folded(&b.finish(&x)).unwrap_err();
-    assert!(error.starts_with("node n2 (Mul) on [N, 1, 4, 4]") && error.contains("follows n1 (Add)"), "{error}");
+    assert!(
+        error.starts_with("node n2 (Mul) on [N, 1, 4, 4]") && error.contains("follows n1 (Add)"),
+        "{error}"
+    );
 
     let mut b = Builder::new([1, 4, 4]);
     let x = b.node("Pad", &["x"], pads());

@@ -43,7 +43,8 @@ impl Dataset for Pictures {
 
     fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
         let hash = |a: usize, b: usize| {
-            let mixed = ((a as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ b as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+            let mixed = ((a as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ b as u64)
+                .wrapping_mul(0xD6E8_FEB8_6659_FD93);
             (mixed >> 33) as usize
         };
         let Shape { height, width, .. } = self.shape;

@@ -13,7 +13,9 @@ use crate::onnx::Affine;
 
 fn lifetimes() -> impl Strategy<Value = Vec<Lifetime>> {
     prop::collection::vec((1usize..5000, 0usize..20, 0usize..6), 1..40).prop_map(|list| {
-        list.into_iter().map(|(bytes, first, length)| Lifetime { bytes, first, last: first + length }).collect()
+        list.into_iter()
+            .map(|(bytes, first, length)| Lifetime { bytes, first, last: first + length })
+            .collect()
     })
 }
 
@@ -21,10 +23,10 @@ proptest! {
     #[test]
     fn activations_alive_together_are_disjoint(lifetimes in lifetimes()) {
         let plan = plan(&lifetimes);
-        prop_assert!(plan.bytes >= lower_bound(&lifetimes) && plan.bytes % 64 == 0);
+        prop_assert!(plan.bytes >= lower_bound(&lifetimes) && plan.bytes.is_multiple_of(64));
         for (i, a) in lifetimes.iter().enumerate() {
             let (start, end) = (plan.offsets[i], plan.offsets[i] + a.bytes);
-            prop_assert!(start % 64 == 0 && end <= plan.bytes);
+            prop_assert!(start.is_multiple_of(64) && end <= plan.bytes);
             for (j, b) in lifetimes.iter().enumerate().skip(i + 1) {
                 let together = (a.first..=a.last).any(|step| (b.first..=b.last).contains(&step));
                 prop_assert!(!together || end <= plan.offsets[j] || plan.offsets[j] + b.bytes <= start);
@@ -72,7 +74,9 @@ fn factors_out_of_reach_are_refused() {
     assert_eq!(Rescale::choose(128.0), None);
     let negative = Affine { mul: vec![-1.0], add: vec![1.0] };
     assert!(input_scale(&negative, 0.25).unwrap_err().to_string().contains("normalisation factor -1"));
-    assert!(input_scale(&Affine::identity(5), 0.25).unwrap_err().to_string().contains("channels 5, at most 4"));
+    assert!(
+        input_scale(&Affine::identity(5), 0.25).unwrap_err().to_string().contains("channels 5, at most 4")
+    );
 }
 
 #[test]
@@ -103,11 +107,22 @@ fn ranges_clip_outliers_and_nothing_else() {
 
 #[test]
 fn tables_are_named_by_method_votes_and_level() {
-    assert_eq!("two-stage:100:1000:0.001".parse(), Ok(TableSpec::TwoStage { n0: 100, n: 1000, alpha: 0.001 }));
+    assert_eq!(
+        "two-stage:100:1000:0.001".parse(),
+        Ok(TableSpec::TwoStage { n0: 100, n: 1000, alpha: 0.001 })
+    );
     assert_eq!("single-stage:32:0.01".parse(), Ok(TableSpec::SingleStage { n: 32, alpha: 0.01 }));
     assert_eq!("predict:100:0.001".parse(), Ok(TableSpec::Predict { n: 100, alpha: 0.001 }));
     for wrong in ["", "two-stage:100:0.001", "predict:x:0.001", "predict:10:y", "cohen:1:2:3"] {
         let error = wrong.parse::<TableSpec>().unwrap_err();
-        assert!(error.contains(wrong.rsplit(':').find(|part| part.len() == 1 && !part.chars().all(char::is_numeric)).unwrap_or(wrong)), "{error}");
+        assert!(
+            error.contains(
+                wrong
+                    .rsplit(':')
+                    .find(|part| part.len() == 1 && !part.chars().all(char::is_numeric))
+                    .unwrap_or(wrong)
+            ),
+            "{error}"
+        );
     }
 }

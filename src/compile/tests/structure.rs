@@ -73,7 +73,9 @@ fn compiling_twice_gives_the_same_bytes() {
 /// Stride 2 over an even side reads one pixel less below than above; kernels 5 and 4 reach two.
 #[test]
 fn borders_are_what_windows_reach() {
-    for (kernel, pads, stride, border) in [(3, [1, 1, 1, 1], 2, 1), (5, [2, 2, 2, 2], 1, 2), (4, [1, 1, 2, 2], 1, 2), (1, [0; 4], 1, 0)] {
+    for (kernel, pads, stride, border) in
+        [(3, [1, 1, 1, 1], 2, 1), (5, [2, 2, 2, 2], 1, 2), (4, [1, 1, 2, 2], 1, 2), (1, [0; 4], 1, 0)]
+    {
         let mut b = Builder::new([2, 8, 8]);
         let w = b.weights(&[4, 2, kernel, kernel], &pattern(8 * kernel * kernel));
         let x = b.node("Conv", &["x", &w], vec![ints("pads", &pads), ints("strides", &[stride; 2])]);
@@ -117,7 +119,10 @@ fn options_that_do_not_fit_are_named() {
         (Options { mean: vec![0.5, 0.5], ..options() }, "--mean: 2 values, expected 1 or 3"),
         (Options { mean: vec![f64::NAN], ..options() }, "--mean: [NaN], expected finite numbers"),
         (Options { images: 0, ..options() }, "--images: no image"),
-        (Options { classes: vec!["one".into()], ..options() }, "--classes: 1 names for the model's 10 classes"),
+        (
+            Options { classes: vec!["one".into()], ..options() },
+            "--classes: 1 names for the model's 10 classes",
+        ),
         (Options { classes: vec!["x".repeat(256); 10], ..options() }, "longer than 255 bytes"),
         (Options { sigma: 0.0, ..options() }, "sigma 0"),
         (Options { tables: vec!["single-stage:2:0.001".parse().unwrap()], ..options() }, "2 of 2 votes"),

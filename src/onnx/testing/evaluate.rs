@@ -12,13 +12,18 @@ pub fn evaluate(graph: &Graph, image: &[f32]) -> Vec<f64> {
             Op::Conv(layer) => conv(layer, input(0), graph.nodes[node.inputs[0]].shape, node.shape),
             Op::Dense(dense) => (0..dense.bias.len())
                 .map(|o| {
-                    let products = input(0).iter().enumerate().map(|(i, x)| f64::from(dense.weight[[o, i]]) * x);
+                    let products =
+                        input(0).iter().enumerate().map(|(i, x)| f64::from(dense.weight[[o, i]]) * x);
                     f64::from(dense.bias[o]) + products.sum::<f64>()
                 })
                 .collect(),
             Op::Affine(affine) => {
                 let plane = input(0).len() / affine.mul.len();
-                input(0).iter().enumerate().map(|(i, x)| affine.mul[i / plane] * x + affine.add[i / plane]).collect()
+                input(0)
+                    .iter()
+                    .enumerate()
+                    .map(|(i, x)| affine.mul[i / plane] * x + affine.add[i / plane])
+                    .collect()
             }
             Op::Pad(padding) => {
                 let (channels, height, width) = sides(graph.nodes[node.inputs[0]].shape);
@@ -58,10 +63,12 @@ fn conv(conv: &Conv, input: &[f64], from: Shape, to: Shape) -> Vec<f64> {
         if inside { input[(c * height + y as usize) * width + x as usize] } else { 0.0 }
     };
     let mut output = Vec::new();
-    for (o, y, x) in (0..outputs).flat_map(|o| (0..rows).flat_map(move |y| (0..columns).map(move |x| (o, y, x)))) {
+    for (o, y, x) in
+        (0..outputs).flat_map(|o| (0..rows).flat_map(move |y| (0..columns).map(move |x| (o, y, x))))
+    {
         let mut sum = f64::from(conv.bias[o]);
-        for (c, ky, kx) in
-            (0..channels).flat_map(|c| (0..kernel_h).flat_map(move |ky| (0..kernel_w).map(move |kx| (c, ky, kx))))
+        for (c, ky, kx) in (0..channels)
+            .flat_map(|c| (0..kernel_h).flat_map(move |ky| (0..kernel_w).map(move |kx| (c, ky, kx))))
         {
             let row = (y * conv.strides.0 + ky) as isize - conv.padding.top as isize;
             let column = (x * conv.strides.1 + kx) as isize - conv.padding.left as isize;

@@ -37,7 +37,9 @@ impl Net {
 
     /// Uniform in `low..high`.
     fn values(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
-        (0..count).map(|_| low + (high - low) * (self.random.next_u32() >> 8) as f32 / (1 << 24) as f32).collect()
+        (0..count)
+            .map(|_| low + (high - low) * (self.random.next_u32() >> 8) as f32 / (1 << 24) as f32)
+            .collect()
     }
 
     fn constant(&mut self, dims: &[usize], low: f32, high: f32) -> String {
@@ -55,7 +57,8 @@ impl Net {
                 self.builder.node("Div", &[&x, &std], vec![])
             }
             2 => {
-                let (mul, add) = (self.constant(&per_channel[1..], 2.0, 4.0), self.constant(&per_channel, -2.0, 0.0));
+                let (mul, add) =
+                    (self.constant(&per_channel[1..], 2.0, 4.0), self.constant(&per_channel, -2.0, 0.0));
                 let x = self.builder.node("Mul", &[&mul, &x], vec![]);
                 self.builder.node("Add", &[&add, &x], vec![])
             }
@@ -66,7 +69,8 @@ impl Net {
     fn batch_norm(&mut self, x: String) -> String {
         let channels = [self.shape[0]];
         let parameters = [(0.5, 1.5), (-0.5, 0.5), (-0.2, 0.2), (0.3, 1.5)];
-        let [scale, offset, mean, variance] = parameters.map(|(low, high)| self.constant(&channels, low, high));
+        let [scale, offset, mean, variance] =
+            parameters.map(|(low, high)| self.constant(&channels, low, high));
         let attributes = vec![float("epsilon", 1e-3), float("momentum", 0.9)];
         self.builder.node("BatchNormalization", &[&x, &scale, &offset, &mean, &variance], attributes)
     }
@@ -145,7 +149,10 @@ impl Net {
         let [channels, height, width] = self.shape;
         let (x, features) = match self.pick(5) {
             0 => (self.builder.node("Flatten", &[&x], vec![]), channels * height * width),
-            1 => (self.builder.node("ReduceMean", &[&x], vec![ints("axes", &[-1, -2]), int("keepdims", 0)]), channels),
+            1 => (
+                self.builder.node("ReduceMean", &[&x], vec![ints("axes", &[-1, -2]), int("keepdims", 0)]),
+                channels,
+            ),
             2 => {
                 let kernel = ints("kernel_shape", &[height as i64, width as i64]);
                 let x = self.builder.node("AveragePool", &[&x], vec![kernel]);
@@ -185,7 +192,11 @@ impl Net {
             }
             1 => {
                 let weight = self.constant(&[features, outputs], -bound, bound);
-                self.builder.node("Gemm", &[&x, &weight, &bias], vec![float("alpha", 0.5), float("beta", 2.0)])
+                self.builder.node(
+                    "Gemm",
+                    &[&x, &weight, &bias],
+                    vec![float("alpha", 0.5), float("beta", 2.0)],
+                )
             }
             _ => {
                 let weight = self.constant(&[outputs, features], -bound, bound);

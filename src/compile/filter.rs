@@ -1,0 +1,115 @@
+//! Integer weights, biases and multipliers of one layer.
+
+use ndarray::{Array3, Array4, ArrayView3, Axis};
+use ringfence_runtime::format::layout::MAX_BIAS;
+
+use super::error::CompileError;
+use super::network::{Activation, Layer, Window};
+use super::quantise::Scale;
+use super::requant::Requant;
+
+/// Largest weight; -128 is not used, so that a weight can be negated.
+const MAX_WEIGHT: f64 = 127.0;
+
+/// Factors of 0.5 and more are out of reach of the requantisation rule.
+pub const MAX_FACTOR: f64 = 0.499;
+
+/// Smallest factor worth representing: a weight of 1 then moves the result by 255 / 2^22 of a level at most.
+const MIN_FACTOR: f64 = 1.0 / (1 << 22) as f64;
+
+/// Integer weights of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// `[out, kernel row, kernel column, in]`, within ±127.
+    pub weight: Array4<i8>,
+    /// One per output; zero point of the input and rounding included.
+    pub bias: Vec<i32>,
+    /// One per output.
+    pub requant: Vec<Requant>,
+}
+
+/// What the requantised result of a filter has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Real value of one unit.
+    pub scale: f64,
+    /// Usual magnitude, in units.
+    pub typical: f64,
+    /// Magnitude that must not saturate, in units.
+    pub reach: f64,
+}
+
+/// Real value of one unit of the weights of the output that has the largest of all.
+pub fn coarsest(window: &Window) -> f64 {
+    window.weight.axis_iter(Axis(0)).map(|kernel| largest(&kernel)).fold(0.0, f64::max) / MAX_WEIGHT
+}
+
+fn largest(kernel: &ArrayView3<'_, f32>) -> f64 {
+    kernel.iter().fold(0.0, |largest, w| f64::from(w.abs()).max(largest))
+}
+
+/// What each weight of a kernel usually meets: the mean of its channel, less where the window sticks out of the map.
+/// `positions` are the rows and columns of the result.
+pub fn usual(window: &Window, input: &Activation, means: &[f64], positions: (usize, usize)) -> Array3<f64> {
+    let (_, rows, columns, channels) = window.weight.dim();
+    let inside = |tap: usize, pad: usize, stride: usize, size: usize, positions: usize| {
+        let hits = (0..positions).filter(|at| (pad..pad + size).contains(&(at * stride + tap))).count();
+        hits as f64 / positions as f64
+    };
+    Array3::from_shape_fn((rows, columns, channels), |(row, column, channel)| {
+        inside(row, window.padding.top, window.strides.0, input.height, positions.0)
+            * inside(column, window.padding.left, window.strides.1, input.width, positions.1)
+            * means[channel]
+    })
+}
+
+/// Weights with one scale per output channel, the largest becoming 127. What rounding them takes from the usual result
+/// is given back through the bias (bias correction of Nagel et al., *Data-Free Quantization Through Weight Equalization
+/// and Bias Correction*, 2019, with measured means).
+pub fn quantise(
+    layer: &Layer,
+    window: &Window,
+    input: Scale,
+    usual: &Array3<f64>,
+    target: &Target,
+) -> Result<Filter, CompileError> {
+    let mut weight = Array4::zeros(window.weight.dim());
+    let (mut biases, mut requants) = (Vec::new(), Vec::new());
+    let kernels = window.weight.axis_iter(Axis(0)).zip(weight.axis_iter_mut(Axis(0)));
+    for ((kernel, mut integers), bias) in kernels.zip(&window.bias) {
+        let bias = f64::from(*bias);
+        let scale = weight_scale(&kernel, bias, input, target);
+        integers.zip_mut_with(&kernel, |q, w| *q = (f64::from(*w) / scale).round() as i8);
+        let pairs = kernel.iter().zip(&integers).zip(usual);
+        let lost: f64 = pairs.map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual).sum();
+        let unit = input.scale * scale;
+        let requant = requant(layer, unit / target.scale, target.typical, target.reach)?;
+        let sum: i64 = integers.iter().map(|q| i64::from(*q)).sum();
+        let zero = f64::from(input.zero_point) * sum as f64;
+        biases.push(bounded(layer, ((bias + lost) / unit).round() - zero + f64::from(requant.rounding()))?);
+        requants.push(requant);
+    }
+    Ok(Filter { weight, bias: biases, requant: requants })
+}
+
+/// Real value of one unit of a channel's weights. Channels of tiny weights get coarser units than they could have: enough
+/// for the bias to fit and for the factor to be representable.
+fn weight_scale(kernel: &ArrayView3<'_, f32>, bias: f64, input: Scale, target: &Target) -> f64 {
+    let least = target.scale * MIN_FACTOR / input.scale;
+    let room = bias.abs() / (input.scale * f64::from(MAX_BIAS / 4));
+    (largest(kernel) / MAX_WEIGHT).max(least).max(room)
+}
+
+/// The rule for a factor, or an error that names the layer.
+pub fn requant(layer: &Layer, factor: f64, typical: f64, reach: f64) -> Result<Requant, CompileError> {
+    Requant::choose(factor, typical, reach)
+        .ok_or_else(|| CompileError::range(&layer.name, "requantisation factor", factor))
+}
+
+/// The bias as an integer, or an error that names the layer.
+pub fn bounded(layer: &Layer, bias: f64) -> Result<i32, CompileError> {
+    if bias.abs() <= f64::from(MAX_BIAS) {
+        return Ok(bias as i32);
+    }
+    Err(CompileError::range(&layer.name, "bias", bias))
+}

@@ -1,0 +1,138 @@
+//! One compilation: everything that is known before calibration, and the file made after it.
+
+use ringfence_runtime::Model;
+use ringfence_runtime::format::layout::Section;
+use sha2::{Digest, Sha256};
+
+use super::calibrate::{self, Calibration};
+use super::error::CompileError;
+use super::input::{self, InputScale};
+use super::meta::{self, CalibrationMeta, Meta};
+use super::network::Network;
+use super::options::Options;
+use super::quantise::Integer;
+use super::samples::{self, NoiseBytes, NoiseSource, Sample};
+use super::{arena, fold, limits, lower, write};
+use crate::certificate::{self, Table};
+use crate::data::Dataset;
+use crate::noise::{self, NoiseTable};
+use crate::onnx::{self, Affine, FloatModel, Graph};
+
+/// What is known before calibration.
+pub struct Job<'d> {
+    onnx: &'d [u8],
+    data: &'d dyn Dataset,
+    options: &'d Options,
+    graph: Graph,
+    /// Layers of the integer model.
+    pub network: Network,
+    /// Rule of the image.
+    pub input: InputScale,
+    /// Normalisation of the image: by options, then by the model itself.
+    normalisation: Affine,
+    /// Of that, what the options ask for.
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    classes: Vec<String>,
+    noise: NoiseTable,
+    tables: Vec<Table>,
+}
+
+impl<'d> Job<'d> {
+    /// Reads and checks everything.
+    pub fn new(onnx: &'d [u8], data: &'d dyn Dataset, options: &'d Options) -> Result<Self, CompileError> {
+        let graph = onnx::parse(onnx)?;
+        let channels = limits::check_image(&graph, data)?;
+        let (mean, std) = options.normalisation(channels)?;
+        let folded = fold::fold(&graph, normalisation(&mean, &std))?;
+        let network = lower::lower(&folded.graph)?;
+        limits::check(&network)?;
+        let classes = limits::class_names(&network, data, options)?;
+        let input = input::input_scale(&folded.input, options.sigma)?;
+        let noise = noise::generate(options.sigma, data.shape().bytes())?;
+        let tables = options.tables.iter().map(|spec| spec.table(options.sigma, noise.tv_budget));
+        let tables = tables.collect::<Result<_, _>>()?;
+        let normalisation = folded.input;
+        Ok(Self {
+            onnx,
+            data,
+            options,
+            graph,
+            network,
+            input,
+            normalisation,
+            mean,
+            std,
+            classes,
+            noise,
+            tables,
+        })
+    }
+
+    /// Runs the float model on noisy images.
+    pub fn calibrate(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Calibration, CompileError> {
+        let noise = NoiseBytes::new(&self.noise);
+        let source = NoiseSource { table: noise.view(), seed: self.options.seed };
+        let samples = samples::draw(self.data, self.options.images, Some(source))?;
+        if samples.is_empty() {
+            let reason = "no image to calibrate on".into();
+            return Err(CompileError::Option { option: "--images", reason });
+        }
+        let float = FloatModel::new(self.onnx, &self.graph, &calibrate::values(&self.network))?;
+        let prepare = |sample: &Sample| sample.normalised(&self.mean, &self.std);
+        Ok(calibrate::calibrate(&float, &self.network, &self.normalisation, &samples, prepare, progress)?)
+    }
+
+    /// The bytes of the model file, parsed once to make sure that the runtime takes them.
+    pub fn assemble(
+        &self,
+        name: &str,
+        integer: &Integer,
+        calibration: &Calibration,
+    ) -> Result<Vec<u8>, CompileError> {
+        let network = &self.network;
+        let plan = arena::plan(&arena::lifetimes(network));
+        let (ops, weights) = write::ops(network, integer);
+        let meta = serde_json::to_vec(&self.meta(name, integer, calibration))
+            .map_err(|error| CompileError::Mismatch(format!("META: {error}")))?;
+        let sections = [
+            (Section::Input, write::input(&network.tensors[0], &self.input)),
+            (Section::Tensors, write::tensors(&network.tensors, &integer.scales, &plan)),
+            (Section::Ops, ops),
+            (Section::Weights, weights),
+            (Section::Noise, self.noise.to_bytes()),
+            (Section::Certificates, certificate::section(&self.tables)),
+            (Section::Classes, write::classes(&self.classes)),
+            (Section::Softmax, write::softmax(integer.logit_scale)),
+            (Section::Meta, meta),
+        ];
+        let bytes = write::file(plan.bytes, Sha256::digest(self.onnx).into(), &sections);
+        Model::parse(&bytes)?;
+        Ok(bytes)
+    }
+
+    fn meta(&self, name: &str, integer: &Integer, calibration: &Calibration) -> Meta {
+        Meta {
+            schema: meta::SCHEMA.into(),
+            compiler: concat!("ringfence ", env!("CARGO_PKG_VERSION")).into(),
+            name: name.into(),
+            calibration: CalibrationMeta {
+                data: self.data.name().into(),
+                images: self.options.images.min(self.data.len()),
+                seed: self.options.seed,
+                sigma: self.options.sigma,
+                mean: self.mean.clone(),
+                std: self.std.clone(),
+            },
+            ..meta::describe(&self.network, integer, calibration)
+        }
+    }
+}
+
+/// `(x - mean) / std` as a layer.
+fn normalisation(mean: &[f64], std: &[f64]) -> Affine {
+    Affine {
+        mul: std.iter().map(|std| 1.0 / std).collect(),
+        add: mean.iter().zip(std).map(|(mean, std)| -mean / std).collect(),
+    }
+}

@@ -1,0 +1,233 @@
+//! From a folded graph to layers: which nodes become one operation, and where activations need borders.
+
+use std::slice;
+
+use ndarray::Array4;
+
+use super::error::CompileError;
+use super::network::{Activation, Kind, Layer, Network, TensorId, Window};
+use crate::onnx::{Conv, Dense, Graph, NodeId, Op, Padding, Shape};
+
+/// Turns a folded graph into layers.
+pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
+    let last = last_layer(graph)?;
+    let mut readers = vec![Vec::new(); graph.nodes.len()];
+    for (id, node) in graph.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|input| readers[*input].push(id));
+    }
+    let mut lowering = Lowering {
+        graph,
+        last,
+        readers,
+        tensors: Vec::new(),
+        layers: Vec::new(),
+        places: vec![None; graph.nodes.len()],
+    };
+    for id in 0..graph.nodes.len() {
+        lowering.node(id)?;
+    }
+    let (mut tensors, layers) = (lowering.tensors, lowering.layers);
+    set_borders(&mut tensors, &layers);
+    let logits = graph.nodes[last].value.clone();
+    Ok(Network { tensors, layers, logits, classes: graph.nodes[last].shape.channels() })
+}
+
+/// The node whose value, possibly flattened, is the output: a dense layer or a convolution of the whole map.
+fn last_layer(graph: &Graph) -> Result<NodeId, CompileError> {
+    let mut last = graph.output;
+    while graph.nodes[last].op == Op::Flatten {
+        last = graph.nodes[last].inputs[0];
+    }
+    let dense = match &graph.nodes[last].op {
+        Op::Dense(_) => true,
+        Op::Conv(conv) => {
+            let input = graph.nodes[graph.nodes[last].inputs[0]].shape;
+            let (_, channels, height, width) = conv.weight.dim();
+            conv.padding == Padding::default() && input == Shape::Map { channels, height, width }
+        }
+        _ => false,
+    };
+    if !dense {
+        return Err(graph.unsupported(last, "the network must end in a dense layer").into());
+    }
+    if graph.readers()[last] > 1 {
+        return Err(graph.unsupported(last, "the last layer's value is read by other nodes too").into());
+    }
+    Ok(last)
+}
+
+struct Lowering<'a> {
+    graph: &'a Graph,
+    last: NodeId,
+    readers: Vec<Vec<NodeId>>,
+    tensors: Vec<Activation>,
+    layers: Vec<Layer>,
+    /// The tensor that holds each node's value, once there is one.
+    places: Vec<Option<TensorId>>,
+}
+
+impl Lowering<'_> {
+    fn node(&mut self, id: NodeId) -> Result<(), CompileError> {
+        let node = &self.graph.nodes[id];
+        match &node.op {
+            Op::Input => self.places[id] = Some(self.tensor(id, node.shape)),
+            Op::Flatten => self.places[id] = self.places[node.inputs[0]],
+            // Fused into the layer before it.
+            Op::Relu if self.places[id].is_some() => {}
+            Op::Conv(_) | Op::Dense(_) if self.host_of(id).is_some() => {}
+            Op::Conv(conv) => self.weighted(id, conv_window(conv)),
+            Op::Dense(dense) => {
+                self.weighted(id, dense_window(dense, &self.tensors[self.place(node.inputs[0])]))
+            }
+            Op::Add => self.add(id)?,
+            Op::Relu => self.emit(id, Kind::Add { other: None }, self.place(node.inputs[0]), &[]),
+            Op::GlobalAvgPool => self.emit(id, Kind::GlobalAvgPool, self.place(node.inputs[0]), &[]),
+            Op::Affine(_) | Op::Pad(_) => return Err(self.graph.unsupported(id, "was not folded").into()),
+        }
+        Ok(())
+    }
+
+    fn place(&self, id: NodeId) -> TensorId {
+        self.places[id].unwrap_or_default()
+    }
+
+    fn only_reader(&self, id: NodeId) -> Option<NodeId> {
+        match self.readers[id].as_slice() {
+            [reader] if id != self.graph.output => Some(*reader),
+            _ => None,
+        }
+    }
+
+    /// The sum that the convolution `id` takes in: its only reader, unless a later operand takes it.
+    fn host_of(&self, id: NodeId) -> Option<NodeId> {
+        let sum = self.only_reader(id).filter(|reader| self.graph.nodes[*reader].op == Op::Add)?;
+        (self.operands(sum).0 == id).then_some(sum)
+    }
+
+    /// The operands of a sum, the one to fuse with first: the last convolution that nothing else reads.
+    fn operands(&self, sum: NodeId) -> (NodeId, NodeId) {
+        let [a, b] = [self.graph.nodes[sum].inputs[0], self.graph.nodes[sum].inputs[1]];
+        let fusible = |id: NodeId| {
+            self.readers[id] == [sum] && matches!(self.graph.nodes[id].op, Op::Conv(_) | Op::Dense(_))
+        };
+        if fusible(b) && (b > a || !fusible(a)) { (b, a) } else { (a, b) }
+    }
+
+    fn weighted(&mut self, id: NodeId, window: Window) {
+        let input = self.place(self.graph.nodes[id].inputs[0]);
+        let kind =
+            if id == self.last { Kind::Logits { window } } else { Kind::Conv { window, residual: None } };
+        self.emit(id, kind, input, &[]);
+    }
+
+    fn add(&mut self, id: NodeId) -> Result<(), CompileError> {
+        let (first, second) = self.operands(id);
+        let other = self.place(second);
+        let host = &self.graph.nodes[first];
+        let window = match &host.op {
+            Op::Conv(conv) => Some(conv_window(conv)),
+            Op::Dense(dense) => Some(dense_window(dense, &self.tensors[self.place(host.inputs[0])])),
+            _ => None,
+        };
+        if let Some(window) = window.filter(|_| self.host_of(first) == Some(id)) {
+            self.same_map(id, host.shape, other)?;
+            let input = self.place(host.inputs[0]);
+            self.emit(first, Kind::Conv { window, residual: Some(other) }, input, &[id]);
+        } else {
+            let input = self.place(first);
+            self.same_map(id, self.map_shape(input), other)?;
+            self.emit(id, Kind::Add { other: Some(other) }, input, &[]);
+        }
+        Ok(())
+    }
+
+    fn map_shape(&self, id: TensorId) -> Shape {
+        let Activation { channels, height, width, .. } = self.tensors[id];
+        Shape::Map { channels, height, width }
+    }
+
+    /// Two vectors of one length may still be maps of different layout.
+    fn same_map(&self, sum: NodeId, shape: Shape, other: TensorId) -> Result<(), CompileError> {
+        let as_map = match shape {
+            Shape::Vector(channels) => Shape::Map { channels, height: 1, width: 1 },
+            map => map,
+        };
+        if as_map == self.map_shape(other) {
+            return Ok(());
+        }
+        Err(self.graph.unsupported(sum, "adds a flattened map to a vector of another layout").into())
+    }
+
+    /// Appends the layer of node `id`, fused with the nodes `fused` and with a ReLU that alone reads the result.
+    fn emit(&mut self, id: NodeId, kind: Kind, input: TensorId, fused: &[NodeId]) {
+        let mut made = fused.last().copied().unwrap_or(id);
+        let mut covered: Vec<NodeId> = [&[id], fused].concat();
+        let relu = self.only_reader(made).filter(|reader| self.graph.nodes[*reader].op == Op::Relu);
+        let stand_alone = self.graph.nodes[id].op == Op::Relu;
+        if let Some(relu) = relu.filter(|_| !stand_alone) {
+            made = relu;
+            covered.push(relu);
+        }
+        let output = (id != self.last).then(|| self.output(&kind, input, made));
+        let nodes = || covered.iter().map(|id| &self.graph.nodes[*id]);
+        let absorbed =
+            nodes().flat_map(|node| [slice::from_ref(&node.name), node.absorbed.as_slice()].concat());
+        self.layers.push(Layer {
+            name: self.graph.nodes[id].name.clone(),
+            absorbed: absorbed.skip(1).collect(),
+            kind,
+            relu: nodes().any(|node| node.op == Op::Relu),
+            input,
+            output,
+        });
+        covered.iter().for_each(|id| self.places[*id] = output);
+    }
+
+    /// A new tensor for what the layer makes: elementwise layers keep the layout of their input.
+    fn output(&mut self, kind: &Kind, input: TensorId, made: NodeId) -> TensorId {
+        let shape = match kind {
+            Kind::Add { .. } => self.map_shape(input),
+            _ => self.graph.nodes[made].shape,
+        };
+        self.tensor(made, shape)
+    }
+
+    fn tensor(&mut self, id: NodeId, shape: Shape) -> TensorId {
+        let (channels, height, width) = match shape {
+            Shape::Map { channels, height, width } => (channels, height, width),
+            Shape::Vector(features) => (features, 1, 1),
+        };
+        let value = self.graph.nodes[id].value.clone();
+        self.tensors.push(Activation { channels, height, width, border: 0, value });
+        self.tensors.len() - 1
+    }
+}
+
+fn conv_window(conv: &Conv) -> Window {
+    let weight = conv.weight.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+    Window { weight, bias: conv.bias.clone(), strides: conv.strides, padding: conv.padding }
+}
+
+/// ONNX flattens a map in order channel, row, column; here channels come last.
+fn dense_window(dense: &Dense, input: &Activation) -> Window {
+    let (height, width, channels) = (input.height, input.width, input.channels);
+    let weight = Array4::from_shape_fn((dense.weight.nrows(), height, width, channels), |(out, y, x, c)| {
+        dense.weight[[out, (c * height + y) * width + x]]
+    });
+    Window { weight, bias: dense.bias.clone(), strides: (1, 1), padding: Padding::default() }
+}
+
+/// Gives every tensor the border that the windows of its readers reach into.
+fn set_borders(tensors: &mut [Activation], layers: &[Layer]) {
+    for layer in layers {
+        let (Kind::Conv { window, .. }, Some(output)) = (&layer.kind, layer.output) else { continue };
+        let (_, kernel_h, kernel_w, _) = window.weight.dim();
+        let (rows, columns) = (tensors[output].height, tensors[output].width);
+        let input = &mut tensors[layer.input];
+        let below =
+            ((rows - 1) * window.strides.0 + kernel_h).saturating_sub(window.padding.top + input.height);
+        let right =
+            ((columns - 1) * window.strides.1 + kernel_w).saturating_sub(window.padding.left + input.width);
+        input.border = input.border.max(below).max(right).max(window.padding.top).max(window.padding.left);
+    }
+}
