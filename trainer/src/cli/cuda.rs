@@ -3,8 +3,6 @@
 //! Only files are looked at: the driver's device nodes, its library and NVRTC where the dynamic
 //! loader would find them, and the CUDA headers NVRTC compiles against.
 
-use std::env;
-use std::fs;
 use std::path::PathBuf;
 
 /// Where a machine keeps what CUDA needs.
@@ -24,8 +22,10 @@ pub struct Machine {
 
 impl Machine {
     /// This machine and environment.
+    #[cfg(feature = "cuda")]
     #[must_use]
     pub fn this() -> Self {
+        use std::{env, fs};
         let set: Vec<PathBuf> =
             env::var_os("LD_LIBRARY_PATH").map(|v| env::split_paths(&v).collect()).unwrap_or_default();
         let usual = ["/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"];
@@ -95,6 +95,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use std::fs;
 
     #[test]
     fn every_missing_part_is_named_in_turn() {

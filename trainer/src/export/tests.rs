@@ -5,6 +5,7 @@
 use super::*;
 use crate::nets::{Architecture, ConvNorm, NetSpec, Path, ResNet};
 use crate::random::{Normals, Stream, stream};
+use burn::module::{Param, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
 use tract_onnx::prelude::*;
 
@@ -25,10 +26,10 @@ fn perturb(layer: &mut ConvNorm, random: &mut Normals) {
         let v: Vec<f32> = (0..channels).map(|_| base + spread * random.next()).collect();
         Tensor::<1>::from_data(TensorData::new(v, [channels]), &Device::flex())
     };
-    layer.norm.gamma = burn::module::Param::from_tensor(values(1.0, 0.2));
-    layer.norm.beta = burn::module::Param::from_tensor(values(0.0, 0.3));
-    layer.norm.running_mean.update(values(0.0, 0.3));
-    layer.norm.running_var.update(values(1.0, 0.1).abs());
+    layer.norm.gamma = Param::from_tensor(values(1.0, 0.2));
+    layer.norm.beta = Param::from_tensor(values(0.0, 0.3));
+    layer.norm.running_mean = RunningState::new(values(0.0, 0.3));
+    layer.norm.running_var = RunningState::new(values(1.0, 0.1).abs());
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn tract_gives_the_same_logits() {
     let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();
 
     let bytes = to_onnx(&net, &spec, "tiny").unwrap();
-    let model = tract_onnx::onnx().model_for_read(&mut bytes.as_slice()).unwrap();
+    let model = onnx().model_for_read(&mut bytes.as_slice()).unwrap();
     let model = model.with_input_fact(0, f32::fact([2, 3, 8, 8]).into()).unwrap();
     let model = model.into_optimized().unwrap().into_runnable().unwrap();
     let input = tract_ndarray::Array4::from_shape_vec((2, 3, 8, 8), pixels).unwrap();

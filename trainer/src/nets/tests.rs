@@ -5,7 +5,7 @@
 use super::*;
 use crate::random::{Normals, Stream, stream};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 fn spec(input: [usize; 3]) -> NetSpec {
     NetSpec {
@@ -42,7 +42,7 @@ fn pass(spec: &NetSpec, path: Path, frozen: bool) -> Vec<Vec<f32>> {
     let net = if frozen { net.freeze().set_require_grad(true) } else { net };
     let x = images(spec, 3, &device).require_grad();
     let logits = net.forward(spec, x.clone(), path);
-    let weights = Tensor::<1>::arange(0..15, &device).float().reshape([3, 5]).sin();
+    let weights = Tensor::<1, Int>::arange(0..15, &device).float().reshape([3, 5]).sin();
     let grads = (logits.clone() * weights).sum().backward();
     let mut out = vec![floats(logits), floats(x.grad(&grads).unwrap())];
     let mut layer = |l: &ConvNorm| {

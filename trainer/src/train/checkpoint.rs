@@ -76,7 +76,8 @@ pub fn save(out: &Path, state: &State, net: &ResNet, optimizer: &ModuleOptimizer
     }
     fs::create_dir_all(&scratch).map_err(Error::file(&scratch))?;
     let file = scratch.join("network.bpk");
-    net.clone().save_file(&file).map_err(Error::record(&file))?;
+    // `valid` also settles the running statistics, whose last update would otherwise be left out.
+    net.valid().save_file(&file).map_err(Error::record(&file))?;
     let file = scratch.join("optimizer.bpk");
     optimizer.save(&file).map_err(Error::record(&file))?;
     let file = scratch.join("state.json");

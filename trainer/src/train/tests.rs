@@ -122,6 +122,18 @@ fn a_resumed_run_ends_with_the_same_bits() {
     assert_eq!(steps(&whole), steps(&halves));
 }
 
+/// Without validation nothing but the checkpoint itself reads the running statistics.
+#[test]
+fn resume_is_exact_without_validation_too() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.validation = Images::read(&Toy, 0..0).unwrap();
+    let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
+    bench.train(&whole, false, None).unwrap();
+    bench.train(&halves, false, Some(1)).unwrap();
+    bench.train(&halves, true, None).unwrap();
+    assert_eq!(bench.weights(&whole), bench.weights(&halves));
+}
+
 #[test]
 fn training_learns_the_toy() {
     let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
