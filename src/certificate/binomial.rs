@@ -9,11 +9,12 @@ pub(super) const P_ONE: u64 = 1 << P_BITS;
 /// Fraction bits of a tail bound.
 pub(super) const TAIL_BITS: u32 = 100;
 
-/// Fraction bits of the terms of a tail relative to its first term; leaves room for `n - j` and `q` in 128 bits.
+/// Fraction bits of the terms of a tail relative to its first term; leaves room for `n - j` and `q` in 128
+/// bits.
 const TERM_BITS: u32 = 62;
 
-/// Upper bound of a positive real: `mantissa * 2^exponent`, the mantissa's top bit set. Each operation adds at most
-/// 2^-63 of the value.
+/// Upper bound of a positive real: `mantissa * 2^exponent`, the mantissa's top bit set. Each operation adds
+/// at most 2^-63 of the value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Above {
     mantissa: u64,
@@ -118,10 +119,11 @@ impl Count {
         first.times(Above::new(sum, -i64::from(TERM_BITS))).units()
     }
 
-    /// Upper bound of the tail over its first term, units of 2^-62. None if the second term is not the smaller one.
+    /// Upper bound of the tail over its first term, units of 2^-62. None if the second term is not the
+    /// smaller one.
     ///
-    /// Terms: `t_(j+1) / t_j = (n-j) q / ((j+1) (1-q))`, a ratio that falls with j, so what follows term j is below
-    /// `t_j * r / (1 - r)` with r its ratio.
+    /// Terms: `t_(j+1) / t_j = (n-j) q / ((j+1) (1-q))`, a ratio that falls with j, so what follows term j is
+    /// below `t_j * r / (1 - r)` with r its ratio.
     fn relative_sum(&self, q: u64) -> Option<u128> {
         let ratio =
             |j: u32| (u128::from(self.n - j) * u128::from(q), u128::from(j + 1) * u128::from(P_ONE - q));

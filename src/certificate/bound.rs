@@ -6,8 +6,8 @@ use super::search::largest;
 use super::{CertificateError, alpha_units, check_votes};
 use statrs::distribution::{Beta, ContinuousCDF};
 
-/// One-sided Clopper-Pearson lower bound for `count` of `n` votes (Clopper and Pearson 1934): a p, rounded down to
-/// 2^-40, with P[Bin(n, p) >= count] <= alpha.
+/// One-sided Clopper-Pearson lower bound for `count` of `n` votes (Clopper and Pearson 1934): a p, rounded
+/// down to 2^-40, with P[Bin(n, p) >= count] <= alpha.
 ///
 /// # Errors
 /// Votes, count or alpha out of range.
@@ -20,8 +20,8 @@ pub fn lower_bound(count: u32, n: u32, alpha: f64) -> Result<f64, CertificateErr
     Ok(to_f64(clopper_pearson(&Count::new(n, count), alpha, units)))
 }
 
-/// Lower bound of the single-stage certificate (soundness.md section 4) for `count` of `n` votes, rounded down to 2^-40.
-/// None below k*, where the certificate abstains.
+/// Lower bound of the single-stage certificate (soundness.md section 4) for `count` of `n` votes, rounded
+/// down to 2^-40. None below k*, where the certificate abstains.
 ///
 /// # Errors
 /// Votes, count or alpha out of range.
@@ -42,8 +42,9 @@ pub(super) fn clopper_pearson(count: &Count, alpha: f64, units: u128) -> u64 {
 
 /// `sup { p >= 1/2 : P[Bin(n,p) >= k] + P[Bin(n,1-p) >= k*] <= alpha }` in units of 2^-40.
 ///
-/// The set is an interval from 1/2: there the sum is at most alpha by the choice of k*, and the ratio of the summands'
-/// slopes grows with p like (p / (1-p))^(k + k* - n - 1), so the sum falls, if at all, before it rises.
+/// The set is an interval from 1/2: there the sum is at most alpha by the choice of k*, and the ratio of the
+/// summands' slopes grows with p like (p / (1-p))^(k + k* - n - 1), so the sum falls, if at all, before it
+/// rises.
 pub(super) fn single_stage(count: &Count, least: &Count, alpha: f64, units: u128) -> u64 {
     let accept = |q: u64| count.tail(q) + least.tail(P_ONE - q) <= units;
     largest(P_ONE / 2, P_ONE, beta_quantile(count, alpha), accept)

@@ -4,10 +4,10 @@
 //! count k of n votes -> p_low(k) -> R = sigma * (PhiInv(p_low - e) - PhiInv(1/2 + e))
 //! ```
 //!
-//! e is the noise table's total-variation budget. Floating point (statrs) only guesses where to look; every p_low in a
-//! table is a dyadic rational for which `binomial` bounded the tail by alpha in directed integer arithmetic, every
-//! quantile one for which `crate::noise::gaussian` bounded Phi, and the radius is rounded down to 2^-20 pixel.
-//! alpha and sigma are the exact values of the floats given.
+//! e is the noise table's total-variation budget. Floating point (statrs) only guesses where to look; every
+//! p_low in a table is a dyadic rational for which `binomial` bounded the tail by alpha in directed integer
+//! arithmetic, every quantile one for which `crate::noise::gaussian` bounded Phi, and the radius is rounded
+//! down to 2^-20 pixel. alpha and sigma are the exact values of the floats given.
 
 mod binomial;
 mod bound;
@@ -52,7 +52,7 @@ pub enum CertificateError {
         alpha: f64,
     },
     /// sigma outside the range of noise tables or not a number.
-    #[error("sigma {sigma} is outside {}..={} (pixel units, full scale = 1)", SIGMA_RANGE.start(), SIGMA_RANGE.end())]
+    #[error("sigma {sigma} is outside {}..={} pixel (full scale = 1)", SIGMA_RANGE.start(), SIGMA_RANGE.end())]
     Sigma {
         /// The given standard deviation of the noise.
         sigma: f64,
@@ -79,7 +79,8 @@ fn check_votes(name: &'static str, votes: u32) -> Result<(), CertificateError> {
     if (1..=MAX_VOTES).contains(&votes) { Ok(()) } else { Err(CertificateError::Votes { name, votes }) }
 }
 
-/// alpha in units of 2^-100, rounded down: exact, since its last bit is at least 2^-82 within [`ALPHA_RANGE`].
+/// alpha in units of 2^-100, rounded down: exact, since its last bit is at least 2^-82 within
+/// [`ALPHA_RANGE`].
 fn alpha_units(alpha: f64) -> Result<u128, CertificateError> {
     if !ALPHA_RANGE.contains(&alpha) {
         return Err(CertificateError::Alpha { alpha });

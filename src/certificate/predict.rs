@@ -5,8 +5,9 @@ use super::{CertificateError, alpha_units, check_votes};
 use dashu::integer::UBig;
 use ringfence_runtime::format::Method;
 
-/// Table of Cohen's PREDICT for up to `n` votes: entry m is the least count of the top class that a two-sided exact
-/// binomial test at level alpha finds significant among m votes of the top two classes, `n + 1` for none.
+/// Table of Cohen's PREDICT for up to `n` votes: entry m is the least count of the top class that a two-sided
+/// exact binomial test at level alpha finds significant among m votes of the top two classes, `n + 1` for
+/// none.
 ///
 /// # Errors
 /// Votes or alpha out of range, or n too small for any significance.
@@ -34,7 +35,8 @@ pub(super) fn least_significant(n: u32, units: u128) -> Option<u32> {
 
 /// The least k with 2 * P[Bin(m, 1/2) >= k] <= alpha, as m grows; all integers are exact.
 ///
-/// Going from m to m + 1 raises k by at most one, since P[Bin(m+1) >= k+1] <= P[Bin(m) >= k], and never lowers it.
+/// Going from m to m + 1 raises k by at most one, since P[Bin(m+1) >= k+1] <= P[Bin(m) >= k], and never
+/// lowers it.
 struct Test {
     alpha: UBig,
     m: u32,

@@ -2,7 +2,8 @@
 
 /// The largest accepted value in `low..high`; `low` itself is taken as accepted.
 ///
-/// `accept` must be true up to some value and false above it. The guess, which may be wrong, only shortens the search.
+/// `accept` must be true up to some value and false above it. The guess, which may be wrong, only shortens
+/// the search.
 pub(super) fn largest(low: u64, high: u64, guess: u64, accept: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (low, high); // low is accepted, high is not
     let (mut at, mut step) = (guess, 1);

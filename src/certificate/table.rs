@@ -21,8 +21,8 @@ pub struct Table {
     pub alpha: f64,
     /// Least count that certifies; 0 for PREDICT.
     pub first: u32,
-    /// Radii for the counts `first..=n` in units of 2^-20 pixel, rounded down; for PREDICT the least significant counts
-    /// of the top class given 0..=n votes in the top two, `n + 1` for none.
+    /// Radii for the counts `first..=n` in units of 2^-20 pixel, rounded down; for PREDICT the least
+    /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none.
     pub entries: Vec<u32>,
 }
 
@@ -40,8 +40,8 @@ impl Table {
         self.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect()
     }
 
-    /// The runtime's view of this table over its [`entry_bytes`](Self::entry_bytes), for certificates with (n, alpha)
-    /// that the model file does not carry.
+    /// The runtime's view of this table over its [`entry_bytes`](Self::entry_bytes), for certificates with
+    /// (n, alpha) that the model file does not carry.
     ///
     /// # Errors
     /// The runtime's own check, if the bytes are another table's.
@@ -86,7 +86,8 @@ pub fn two_stage(n0: u32, n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Res
     finished(Table { method: Method::TwoStage, n0, n, alpha, first, entries })
 }
 
-/// Radii of the single-stage certificate: all `n` votes choose the class and estimate it (soundness.md section 4).
+/// Radii of the single-stage certificate: all `n` votes choose the class and estimate it (soundness.md
+/// section 4).
 ///
 /// `sigma` and `tv_budget` as for [`two_stage`].
 ///

@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     bits: u32,
-    /// Units of the column that keep the column's own value, below `2^(64-b)`; the rest go to the alias. A column that
-    /// keeps all its units has threshold 0 and itself as alias.
+    /// Units of the column that keep the column's own value, below `2^(64-b)`; the rest go to the alias. A
+    /// column that keeps all its units has threshold 0 and itself as alias.
     threshold: Vec<u64>,
     alias: Vec<u32>,
 }

@@ -7,8 +7,8 @@ use dashu::integer::UBig;
 
 /// Bound of the distance of an image of `values` independent draws, units of 2^-64, rounded up (saturating).
 ///
-/// The distribution is read back from the finished columns; the distance of a product is at most the sum of the
-/// distances.
+/// The distribution is read back from the finished columns; the distance of a product is at most the sum of
+/// the distances.
 pub(super) fn image(cells: &Cells, columns: &Columns, values: usize) -> u128 {
     let masses = columns.masses();
     let zero = masses.len() / 2 - 1;

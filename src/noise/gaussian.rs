@@ -6,8 +6,9 @@
 //! Phi(x) - 1/2 = S / (sqrt(2 pi) * E),   S = sum_k x^(2k+1) / (2k+1)!!,   E = exp(x^2/2) = sum_k x^(2k) / (2k)!!
 //! ```
 //!
-//! Both sums have positive terms only: rounding every operation down gives a lower bound of a sum, rounding every
-//! operation up and adding a bound of the remainder gives an upper bound. There is no cancellation to analyse.
+//! Both sums have positive terms only: rounding every operation down gives a lower bound of a sum, rounding
+//! every operation up and adding a bound of the remainder gives an upper bound. There is no cancellation to
+//! analyse.
 
 use dashu::base::SquareRoot;
 use dashu::integer::UBig;
@@ -74,7 +75,8 @@ fn series(first: UBig, square: &UBig, divisor: u64, round: Round) -> UBig {
         };
         divisor += 2;
         sum += &term;
-        // Once a term is at most one unit and the ratio of the following terms at most 1/2, they add at most one unit.
+        // Once a term is at most one unit and the ratio of the following terms at most 1/2, they add at most
+        // one unit.
         let halving = UBig::from(divisor) << (BITS - 1) >= *square;
         if term <= UBig::ONE && halving {
             return match round {

@@ -1,12 +1,14 @@
 //! Noise tables with an exact total-variation budget.
 //!
-//! The certified noise is `round(255 sigma z)`, z standard normal, on the pixel grid (soundness.md section 2). The
-//! runtime draws it by Walker's alias method (Walker, *An Efficient Method for Generating Discrete Random Variables with
-//! General Distributions*, 1977) with thresholds of `64 - b` bits over `2^b` columns. This module makes the table in
-//! integer arithmetic and bounds how far the table that is shipped lies from the ideal distribution.
+//! The certified noise is `round(255 sigma z)`, z standard normal, on the pixel grid (soundness.md section
+//! 2). The runtime draws it by Walker's alias method (Walker, *An Efficient Method for Generating Discrete
+//! Random Variables with General Distributions*, 1977) with thresholds of `64 - b` bits over `2^b` columns.
+//! This module makes the table in integer arithmetic and bounds how far the table that is shipped lies from
+//! the ideal distribution.
 //!
-//! Data flow: `gaussian` brackets Phi -> `pmf` brackets every cell and rounds it to units of 2^-64 -> `alias` builds
-//! the columns -> `budget` reads the distribution back from the finished columns and charges the difference.
+//! Data flow: `gaussian` brackets Phi -> `pmf` brackets every cell and rounds it to units of 2^-64 -> `alias`
+//! builds the columns -> `budget` reads the distribution back from the finished columns and charges the
+//! difference.
 
 mod alias;
 mod budget;
@@ -18,8 +20,8 @@ mod tests;
 
 use thiserror::Error;
 
-/// Smallest and largest standard deviation of the noise, in pixel units (full scale = 1). A larger one would need 2^14
-/// columns, whose values leave the +-2^13 of a noisy pixel in the model format.
+/// Smallest and largest standard deviation of the noise, in pixel units (full scale = 1). A larger one would
+/// need 2^14 columns, whose values leave the +-2^13 of a noisy pixel in the model format.
 pub const SIGMA_RANGE: std::ops::RangeInclusive<f64> = 0.01..=2.0;
 
 /// Largest total variation distance charged to one image: 1e-6 in units of 2^-64, rounded down.
@@ -30,14 +32,14 @@ pub const MAX_TV_BUDGET: u64 = 18_446_744_073_709;
 #[non_exhaustive]
 pub enum NoiseError {
     /// Sigma lies outside [`SIGMA_RANGE`] or is not a number.
-    #[error("sigma {sigma} is outside {}..={} (pixel units, full scale = 1)", SIGMA_RANGE.start(), SIGMA_RANGE.end())]
+    #[error("sigma {sigma} is outside {}..={} pixel (full scale = 1)", SIGMA_RANGE.start(), SIGMA_RANGE.end())]
     Sigma {
         /// The given standard deviation.
         sigma: f64,
     },
     /// The table is too far from the rounded Gaussian for images of this size.
     #[error(
-        "sigma {sigma}: total variation distance {found:e} over {values} values an image, at most 1e-6 is allowed"
+        "sigma {sigma}: total variation distance {found:e} over {values} values an image, at most 1e-6 allowed"
     )]
     Budget {
         /// The given standard deviation.
@@ -62,7 +64,8 @@ pub struct NoiseTable {
     pub words: Vec<u32>,
     /// Per column the last 32 bits of the threshold.
     pub low: Vec<u32>,
-    /// Bound of the total variation distance of a whole image's noise from the ideal, units of 2^-64, rounded up.
+    /// Bound of the total variation distance of a whole image's noise from the ideal, units of 2^-64, rounded
+    /// up.
     pub tv_budget: u64,
 }
 
@@ -72,7 +75,7 @@ impl NoiseTable {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64 + 8 * self.words.len());
         bytes.extend_from_slice(&self.sigma.to_le_bytes());
-        bytes.extend_from_slice(&self.column_bits.to_le_bytes()); // method 0 (plain) and two zero bytes follow b
+        bytes.extend_from_slice(&self.column_bits.to_le_bytes()); // with method 0 and two zero bytes
         bytes.extend_from_slice(&self.min_value.to_le_bytes());
         bytes.extend_from_slice(&self.tv_budget.to_le_bytes());
         bytes.resize(64, 0);
@@ -85,8 +88,8 @@ impl NoiseTable {
 
 /// Makes the noise table of images of `values` = channels * height * width values.
 ///
-/// The support is at least +-8 sigma; `column_bits` is the least in 6..=14 that holds it, and the support is widened to
-/// what the columns hold, at most +-10 sigma.
+/// The support is at least +-8 sigma; `column_bits` is the least in 6..=14 that holds it, and the support is
+/// widened to what the columns hold, at most +-10 sigma.
 ///
 /// # Errors
 /// [`NoiseError::Sigma`] for a sigma outside [`SIGMA_RANGE`], [`NoiseError::Budget`] when the table misses

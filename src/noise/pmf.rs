@@ -38,8 +38,8 @@ pub(super) fn min_value(column_bits: u32) -> i32 {
 
 /// Mass of every column in units of 2^-64, summing to 2^64 exactly.
 ///
-/// Every value but zero gets its probability rounded to the nearest unit; zero takes what is left, which keeps the
-/// distribution symmetric and costs no more than any other place for the tail's mass.
+/// Every value but zero gets its probability rounded to the nearest unit; zero takes what is left, which
+/// keeps the distribution symmetric and costs no more than any other place for the tail's mass.
 pub(super) fn masses(cells: &Cells, column_bits: u32) -> Vec<u128> {
     let columns = 1usize << column_bits;
     let zero = columns / 2 - 1;

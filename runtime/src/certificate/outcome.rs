@@ -9,7 +9,8 @@ use core::fmt;
 /// The class is certified, or the votes were not clear enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With probability at least 1 - alpha over the noise, the smoothed classifier gives this class throughout the ball.
+    /// With probability at least 1 - alpha over the noise, the smoothed classifier gives this class
+    /// throughout the ball.
     Certified(Certificate),
     /// Nothing is claimed.
     Abstained(Abstention),
@@ -95,9 +96,9 @@ impl Error for ConcludeError {}
 
 /// Looks up what the votes certify.
 ///
-/// Two-stage: `selection` holds the n0 votes of [`Purpose::Select`](crate::noise::Purpose) samples `0..n0` and names the
-/// class; single-stage: it is empty. `counts` holds the n votes of [`Purpose::Estimate`](crate::noise::Purpose) samples
-/// `0..n`. Ties go to the lowest class.
+/// Two-stage: `selection` holds the n0 votes of [`Purpose::Select`](crate::noise::Purpose) samples `0..n0`
+/// and names the class; single-stage: it is empty. `counts` holds the n votes of
+/// [`Purpose::Estimate`](crate::noise::Purpose) samples `0..n`. Ties go to the lowest class.
 pub fn conclude(
     table: &CertificateTable<'_>,
     selection: &Counts,

@@ -1,7 +1,7 @@
 //! Integer noise: counter-seeded streams and the alias sampler of the rounded Gaussian.
 //!
-//! Which noise a sample gets depends on (seed, purpose, sample index) alone: any subset of samples can be drawn on any
-//! machine, in any order, alone or in batches, with the same bits.
+//! Which noise a sample gets depends on (seed, purpose, sample index) alone: any subset of samples can be
+//! drawn on any machine, in any order, alone or in batches, with the same bits.
 
 mod sampler;
 mod streams;

@@ -5,10 +5,10 @@ use crate::format::NoiseTable;
 
 /// The noise of one sample: integers distributed as `round(255 sigma z)`, one after the other in CHW order.
 ///
-/// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with the leading
-/// `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On equality, once in
-/// 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits. So every threshold has
-/// `64 - b` bits, and a draw rarely costs more than one word.
+/// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with
+/// the leading `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On
+/// equality, once in 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits.
+/// So every threshold has `64 - b` bits, and a draw rarely costs more than one word.
 #[derive(Clone, Debug)]
 pub struct Noise<'a> {
     table: NoiseTable<'a>,

@@ -34,8 +34,9 @@ pub enum Purpose {
     Vote = 3,
 }
 
-/// The random words of one sample: 16 xoshiro128++ generators (Blackman and Vigna, *Scrambled linear pseudorandom number
-/// generators*, 2021) side by side, the same words as rand_xoshiro's `Xoshiro128PlusPlus` gives lane by lane.
+/// The random words of one sample: 16 xoshiro128++ generators (Blackman and Vigna, *Scrambled linear
+/// pseudorandom number generators*, 2021) side by side, the same words as rand_xoshiro's `Xoshiro128PlusPlus`
+/// gives lane by lane.
 #[derive(Clone, Debug)]
 pub struct Streams {
     /// State word by state word, so that one operation serves all lanes.
@@ -46,8 +47,8 @@ pub struct Streams {
 const ZERO_SEED_STATE: [u32; 4] = [0x7b1d_cdaf, 0xe220_a839, 0xa1b9_65f4, 0x6e78_9e6a];
 
 impl Streams {
-    /// The streams of a sample: ChaCha8 with the seed as key and stream number `purpose << 32 | sample` gives the seeds
-    /// of the lanes.
+    /// The streams of a sample: ChaCha8 with the seed as key and stream number `purpose << 32 | sample` gives
+    /// the seeds of the lanes.
     pub fn new(seed: &Seed, purpose: Purpose, sample: u32) -> Self {
         let mut chacha = ChaCha8Rng::from_seed(seed.0);
         chacha.set_stream(u64::from(purpose as u32) << 32 | u64::from(sample));

@@ -9,8 +9,8 @@ const PIECE: usize = 64;
 
 /// Fills an input tensor: zero point throughout, then image plus noise, quantised.
 ///
-/// `noise` fills its argument with the next values in CHW order; the image has the shape of the input, `tensor` the
-/// length of the input tensor.
+/// `noise` fills its argument with the next values in CHW order; the image has the shape of the input,
+/// `tensor` the length of the input tensor.
 pub(super) fn write_copy(
     input: &Input,
     image: &Image<'_>,

@@ -4,8 +4,9 @@
 //! image -> + noise(seed, purpose, sample) -> network -> logits -> vote -> counts -> certificate
 //! ```
 //!
-//! What a sample votes depends on (model, image, seed, purpose, sample index) alone. Counts of disjoint ranges of
-//! samples add up to those of the whole range, so batches, threads, backends and pauses change nothing.
+//! What a sample votes depends on (model, image, seed, purpose, sample index) alone. Counts of disjoint
+//! ranges of samples add up to those of the whole range, so batches, threads, backends and pauses change
+//! nothing.
 
 mod budget;
 mod copies;

@@ -7,7 +7,8 @@ use crate::noise::{Purpose, Seed};
 /// What PREDICT answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prediction {
-    /// The top class is significantly ahead of the second: it is the smoothed classifier's but for probability alpha.
+    /// The top class is significantly ahead of the second: it is the smoothed classifier's but for
+    /// probability alpha.
     Class {
         /// The class.
         class: usize,
@@ -52,8 +53,8 @@ impl Prediction {
 }
 
 impl Smoother<'_, '_, '_> {
-    /// PREDICT with `n` samples of [`Purpose::Vote`] and the model's table for this alpha (bit for bit) and at least `n`
-    /// votes.
+    /// PREDICT with `n` samples of [`Purpose::Vote`] and the model's table for this alpha (bit for bit) and
+    /// at least `n` votes.
     pub fn predict(
         &mut self,
         image: &Image<'_>,

@@ -36,7 +36,8 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         self.start_with(image, &table, seed)
     }
 
-    /// As [`start`](Self::start), with any table; it must have been made for the model's sigma and noise table.
+    /// As [`start`](Self::start), with any table; it must have been made for the model's sigma and noise
+    /// table.
     pub fn start_with<'r>(
         &'r mut self,
         image: &Image<'r>,

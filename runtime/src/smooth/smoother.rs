@@ -27,8 +27,8 @@ pub struct Smoother<'m, 'a, 's> {
 impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     /// Uses the fastest backend of this CPU.
     ///
-    /// As many samples run together as the arena holds ([`Model::arena_bytes`]), at most [`MAX_BATCH`]; more memory than
-    /// that is not touched. The results do not depend on it.
+    /// As many samples run together as the arena holds ([`Model::arena_bytes`]), at most [`MAX_BATCH`]; more
+    /// memory than that is not touched. The results do not depend on it.
     pub fn new(model: &'m Model<'a>, arena: &'s mut [u8]) -> Result<Self, Error> {
         Self::with_backend(model, arena, Backend::best())
     }

@@ -1,5 +1,5 @@
-//! Smoothing without a certificate: three ways to count (Nemcovsky et al., *Adversarial robustness via noise injection in
-//! smoothed models*, Applied Intelligence 2023, section 3.1).
+//! Smoothing without a certificate: three ways to count (Nemcovsky et al., *Adversarial robustness via noise
+//! injection in smoothed models*, Applied Intelligence 2023, section 3.1).
 
 use super::counts::zeros;
 use super::{Error, Image, Scores, Smoother, top};
@@ -14,7 +14,8 @@ use core::ops::Range;
 pub enum Vote {
     /// 1 to its class.
     Prediction,
-    /// `2^(min(C, 16) - 1 - r)` to the class of rank r = 0, 1, .. by logit, nothing from rank 16 on; C classes.
+    /// `2^(min(C, 16) - 1 - r)` to the class of rank r = 0, 1, .. by logit, nothing from rank 16 on; C
+    /// classes.
     Weighted,
     /// The softmax of its logits, in units of 2^-16, rounded down.
     Soft,
