@@ -41,7 +41,7 @@ pub struct Card<'a> {
     train_seconds: f64,
     seed: u64,
     command: String,
-    settings: &'a Settings,
+    settings: Settings,
     /// On held-out training images, with noise.
     validation_accuracy: Option<f64>,
     /// Float network.
@@ -109,6 +109,7 @@ impl<'a> Card<'a> {
         test: Option<Accuracy>,
     ) -> Self {
         let settings = &state.settings;
+        let data = portable(&settings.data);
         Self {
             schema: "ringfence.card/1",
             name,
@@ -117,7 +118,7 @@ impl<'a> Card<'a> {
             bytes: onnx.len(),
             parameters,
             net: &state.net,
-            data: portable(&settings.data),
+            data: data.clone(),
             sigma: settings.augmentation.sigma,
             epochs: state.epoch,
             epochs_planned: settings.schedule.epochs,
@@ -125,7 +126,7 @@ impl<'a> Card<'a> {
             train_seconds: state.seconds.round(),
             seed: settings.seed,
             command: command(&state.net, settings, name),
-            settings,
+            settings: Settings { data, ..settings.clone() },
             validation_accuracy: state.validation,
             test,
             trainer: env!("CARGO_PKG_VERSION"),
