@@ -85,7 +85,7 @@ impl Normals {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> f32 {
+    pub fn draw(&mut self) -> f32 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

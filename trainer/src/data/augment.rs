@@ -38,7 +38,7 @@ impl Augmentation {
             }
         }
         if self.sigma > 0.0 {
-            out.iter_mut().for_each(|v| *v += self.sigma * random.next());
+            out.iter_mut().for_each(|v| *v += self.sigma * random.draw());
         }
     }
 }

@@ -81,7 +81,7 @@ impl Images {
             out.iter_mut().zip(self.image(index)).for_each(|(o, &p)| *o = f32::from(p) / 255.0);
             if sigma > 0.0 {
                 let mut random = Normals::new(stream(seed, Stream::Evaluation { index }));
-                out.iter_mut().for_each(|v| *v += sigma * random.next());
+                out.iter_mut().for_each(|v| *v += sigma * random.draw());
             }
         })
     }

@@ -23,7 +23,7 @@ fn spec() -> NetSpec {
 fn perturb(layer: &mut ConvNorm, random: &mut Normals) {
     let [channels] = layer.norm.gamma.shape().dims();
     let mut values = |base: f32, spread: f32| {
-        let v: Vec<f32> = (0..channels).map(|_| base + spread * random.next()).collect();
+        let v: Vec<f32> = (0..channels).map(|_| base + spread * random.draw()).collect();
         Tensor::<1>::from_data(TensorData::new(v, [channels]), &Device::flex())
     };
     layer.norm.gamma = Param::from_tensor(values(1.0, 0.2));
@@ -45,7 +45,7 @@ fn tract_gives_the_same_logits() {
             perturb(layer, &mut random);
         }
     }
-    let pixels: Vec<f32> = (0..2 * 3 * 64).map(|_| 0.5 + 0.4 * random.next()).collect();
+    let pixels: Vec<f32> = (0..2 * 3 * 64).map(|_| 0.5 + 0.4 * random.draw()).collect();
     let images = Tensor::from_data(TensorData::new(pixels.clone(), [2, 3, 8, 8]), &device);
     let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();
 

@@ -163,6 +163,9 @@ pub fn backward(shape: &ConvShape, saved: &Saved, tail: Tail, want: [bool; 2]) -
     grads
 }
 
+/// Where one image's gradients go, of the input and of the residual.
+type Slot<'a> = (Option<&'a mut [f32]>, Option<&'a mut [f32]>);
+
 /// The convolution's gradients, from those of its output made image by image.
 fn convolution_backward(
     shape: &ConvShape,
@@ -175,12 +178,11 @@ fn convolution_backward(
     let (len, in_len) = (shape.out_len(), shape.in_len());
     let mut x_grad = zeros(if want[0] { shape.batch * in_len } else { 0 });
     let mut r_grad = zeros(if want[1] { shape.batch * len } else { 0 });
-    let mut slots: Vec<(Option<&mut [f32]>, Option<&mut [f32]>)> =
-        (0..shape.batch).map(|_| (None, None)).collect();
+    let mut slots: Vec<Slot> = (0..shape.batch).map(|_| (None, None)).collect();
     slots.iter_mut().zip(x_grad.chunks_mut(in_len)).for_each(|(s, x)| s.0 = Some(x));
     slots.iter_mut().zip(r_grad.chunks_mut(len)).for_each(|(s, r)| s.1 = Some(r));
     let convolution = Backward::new(shape, saved.weight);
-    let task = |(group, slots): (usize, &mut [(Option<&mut [f32]>, Option<&mut [f32]>)])| {
+    let task = |(group, slots): (usize, &mut [Slot])| {
         let mut scratch = convolution.scratch();
         let mut dy = vec![0.0; len];
         for (i, (x_grad, r_grad)) in slots.iter_mut().enumerate() {

@@ -9,7 +9,7 @@ use crate::random::{Normals, Stream, stream};
 
 fn normals(count: usize, index: u32) -> Vec<f32> {
     let mut random = Normals::new(stream(7, Stream::Evaluation { index }));
-    (0..count).map(|_| random.next()).collect()
+    (0..count).map(|_| random.draw()).collect()
 }
 
 fn shape([c_in, c_out]: [usize; 2], [height, width]: [usize; 2], side: usize, stride: usize) -> ConvShape {

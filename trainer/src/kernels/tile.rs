@@ -205,7 +205,7 @@ impl Correlation {
     #[inline(always)]
     pub fn accumulate<S: Simd>(&self, simd: S, plane: &[f32], dy: &[f32], grad: &mut [f32]) {
         let one = panel_width(self.outputs, S::F32_LANES) == S::F32_LANES;
-        match (self.channels % 16 == 0, self.channels % 8 == 0, one) {
+        match (self.channels.is_multiple_of(16), self.channels.is_multiple_of(8), one) {
             (true, _, true) => self.run::<S, 16, 1>(simd, plane, dy, grad),
             (_, true, false) => self.run::<S, 8, 2>(simd, plane, dy, grad),
             (_, _, true) => self.run::<S, 4, 1>(simd, plane, dy, grad),

@@ -27,7 +27,7 @@ impl Init {
     /// Normal with variance `2 / fan_in` (He et al. 2015), shape `[out, in, side, side]`.
     pub fn he_normal(&mut self, shape: [usize; 4]) -> Tensor<4> {
         let scale = (2.0 / (shape[1] * shape[2] * shape[3]) as f32).sqrt();
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| scale * self.random.next()).collect();
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| scale * self.random.draw()).collect();
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 

@@ -20,7 +20,7 @@ fn spec(input: [usize; 3]) -> NetSpec {
 fn images(spec: &NetSpec, batch: usize, device: &Device) -> Tensor<4> {
     let [c, h, w] = spec.input;
     let mut random = Normals::new(stream(5, Stream::Order { epoch: 0 }));
-    let values: Vec<f32> = (0..batch * c * h * w).map(|_| 0.5 + 0.3 * random.next()).collect();
+    let values: Vec<f32> = (0..batch * c * h * w).map(|_| 0.5 + 0.3 * random.draw()).collect();
     Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device)
 }
 

@@ -153,7 +153,7 @@ fn one_epoch(
         losses += f64::from(value) * indices.len() as f64;
         seen += indices.len();
         bar.set_position(run.state.step);
-        if run.state.step % REPORT == 0 || run.state.step % per_epoch == 0 {
+        if run.state.step.is_multiple_of(REPORT) || run.state.step.is_multiple_of(per_epoch) {
             let (loss, speed) = (losses / seen as f64, seen as f64 / clock.elapsed().as_secs_f64());
             bar.set_message(format!("epoch {epoch} loss {loss:.3} {speed:.0} img/s"));
             metrics.write(&Metric::Train { step: run.state.step, epoch, rate, loss, speed })?;

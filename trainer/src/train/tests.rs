@@ -1,6 +1,6 @@
 //! Schedules, resume, divergence and metrics on a toy data set.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 use crate::data::{Augmentation, Images, moments};
