@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`fold`](mod@fold) removes what need not be computed, [`lower`] decides what is fused, [`calibrate`] measures
-//! ranges, [`quantise`] chooses scales and integers, [`arena`] places activations, [`write`] and [`pack`] make the
+//! ranges, [`quantise`] chooses scales and integers, [`arena`] places activations, [`write`](mod@write) and [`pack`] make the
 //! bytes.
 
 pub mod arena;

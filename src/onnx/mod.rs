@@ -7,6 +7,7 @@
 mod arithmetic;
 mod attributes;
 mod constant;
+mod dimensions;
 mod error;
 mod float_model;
 mod graph;

@@ -12,7 +12,7 @@ use super::constant::Constant;
 use super::error::OnnxError;
 use super::graph::{Graph, Node, Op, Shape};
 use super::site::{Made, Site, Value};
-use super::{Reason, arithmetic, layers, pooling, shaping};
+use super::{Reason, arithmetic, dimensions, layers, pooling, shaping};
 
 /// First operator set in which element-wise operators broadcast as they do today.
 const FIRST_OPSET: i64 = 7;
@@ -217,6 +217,11 @@ fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made
         "Identity" => site.value(0).map(Made::Same),
         "Dropout" => shaping::dropout(site),
         "Constant" => shaping::constant(site, output),
+        "Shape" => dimensions::shape(site, output),
+        "Gather" => dimensions::gather(site, output),
+        "Unsqueeze" => dimensions::unsqueeze(site, output),
+        "Concat" => dimensions::concat(site, output),
+        "Cast" => dimensions::cast(site),
         _ => Err("the operator is not supported".into()),
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::Reason;
 use super::constant::Constant;
+use super::dimensions::BATCH;
 use super::graph::{Op, Padding, Shape};
 use super::site::{Made, Site, Value};
 
@@ -27,9 +28,9 @@ pub fn reshape(site: &mut Site<'_>) -> Reason<Made> {
     let target = site.constant(1)?.as_ints()?;
     let features = shape.len() as i64;
     match *target {
-        [0 | 1, -1] => to_vector(site),
-        [-1..=1, found] if found == features => to_vector(site),
-        [-1..=1, 0] if shape.channels() as i64 == features => to_vector(site),
+        [0 | 1 | BATCH, -1] => to_vector(site),
+        [-1..=1 | BATCH, found] if found == features => to_vector(site),
+        [-1..=1 | BATCH, 0] if shape.channels() as i64 == features => to_vector(site),
         _ => Err(format!("to {target:?}: only [N, {features}] is supported")),
     }
 }

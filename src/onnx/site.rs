@@ -55,6 +55,11 @@ impl<'a> Site<'a> {
     pub fn new(proto: &'a NodeProto, inputs: Vec<Input>) -> Self {
         Self { attributes: Attributes::of(proto), inputs }
     }
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
     /// The value at `index`.
     pub fn value(&self, index: usize) -> Reason<Value> {
         self.optional(index).cloned().ok_or_else(|| format!("input {index} is missing"))

@@ -114,6 +114,12 @@ fn what_is_not_supported_is_named() {
         ("Mul", &["x", "x"], vec![], "both operands are computed"),
         ("Relu", &["vector"], vec![], "is a constant"),
         ("Conv", &["x", "nan"], vec![], "holds NaN"),
+        ("Gather", &["shape", "far"], vec![], "index 9 of 4 entries"),
+        ("Gather", &["x", "far"], vec![], "expected a constant"),
+        ("Unsqueeze", &["shape"], vec![ints("axes", &[0])], "only a number to a vector"),
+        ("Concat", &["shape", "x"], vec![int("axis", 0)], "expected a constant"),
+        ("Concat", &["x", "x"], vec![int("axis", 1)], "only vectors of constants"),
+        ("Cast", &["x"], vec![int("to", 10)], "only FLOAT is supported"),
     ];
     for (op, inputs, attributes, reason) in cases {
         let mut b = Builder::new([4, 6, 6]);
@@ -125,13 +131,15 @@ fn what_is_not_supported_is_named() {
             tensor("vector", &[5], &[1.0; 5]),
             tensor("zero", &[], &[0.0]),
         ];
-        b.graph.initializer.push(tract_onnx::pb::TensorProto {
-            name: "shape".into(),
-            dims: vec![4],
-            data_type: DataType::Int64 as i32,
-            int64_data: vec![1, 4, 36, 1],
-            ..Default::default()
-        });
+        for (name, values) in [("shape", vec![1, 4, 36, 1]), ("far", vec![9])] {
+            b.graph.initializer.push(tract_onnx::pb::TensorProto {
+                name: name.into(),
+                dims: vec![values.len() as i64],
+                data_type: DataType::Int64 as i32,
+                int64_data: values,
+                ..Default::default()
+            });
+        }
         let output = b.node(op, inputs, attributes);
         let error = parse(&b.finish(&output)).unwrap_err().to_string();
         assert!(error.contains(reason), "{op} {inputs:?}: {error}");

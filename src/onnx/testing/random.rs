@@ -147,7 +147,7 @@ impl Net {
     /// Global average or flattening, perhaps a hidden layer, then 2 to 20 classes.
     fn head(&mut self, x: String) -> String {
         let [channels, height, width] = self.shape;
-        let (x, features) = match self.pick(5) {
+        let (x, features) = match self.pick(6) {
             0 => (self.builder.node("Flatten", &[&x], vec![]), channels * height * width),
             1 => (
                 self.builder.node("ReduceMean", &[&x], vec![ints("axes", &[-1, -2]), int("keepdims", 0)]),
@@ -165,6 +165,7 @@ impl Net {
                 let x = self.batch_norm(x);
                 (self.builder.node("Flatten", &[&x], vec![]), channels)
             }
+            4 => (self.view(x), channels * height * width),
             _ => {
                 let x = self.builder.node("GlobalAveragePool", &[&x], vec![]);
                 let axes = self.builder.integers(&[2, 3]);
@@ -179,6 +180,19 @@ impl Net {
         };
         let classes = 2 + self.pick(19);
         self.dense(x, features, classes)
+    }
+
+    /// `x.view(x.size(0), -1)`.
+    fn view(&mut self, x: String) -> String {
+        let b = &mut self.builder;
+        let shape = b.node("Shape", &[&x], vec![]);
+        let first = b.node("Constant", &[], vec![int("value_int", 0)]);
+        let batch = b.node("Gather", &[&shape, &first], vec![int("axis", 0)]);
+        let axes = b.integers(&[0]);
+        let batch = b.node("Unsqueeze", &[&batch, &axes], vec![]);
+        let rest = b.integers(&[-1]);
+        let shape = b.node("Concat", &[&batch, &rest], vec![int("axis", 0)]);
+        b.node("Reshape", &[&x, &shape], vec![])
     }
 
     fn dense(&mut self, x: String, features: usize, outputs: usize) -> String {
