@@ -14,7 +14,10 @@ pub fn wilson_95(successes: usize, trials: usize) -> (f64, f64) {
     let z2 = Z * Z;
     let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
-    ((centre - half).max(0.0), (centre + half).min(1.0))
+    // At the ends centre and half are equal in the reals only.
+    let low = if successes == 0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if successes == trials { 1.0 } else { (centre + half).min(1.0) };
+    (low, high)
 }
 
 #[cfg(test)]
@@ -37,6 +40,8 @@ mod tests {
     #[test]
     fn ends_stay_in_range() {
         assert_eq!(wilson_95(0, 0), (0.0, 1.0));
+        assert_eq!(wilson_95(0, 1000).0, 0.0);
+        assert_eq!(wilson_95(500, 500).1, 1.0);
         let (low, high) = wilson_95(7, 7);
         assert!(low > 0.6 && high <= 1.0 && high > 0.999_999);
     }

@@ -1,0 +1,60 @@
+//! The shipped models are what their cards say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ringfence::data::{self, Split};
+use ringfence::models::EMBEDDED;
+use ringfence_runtime::Model;
+use ringfence_runtime::smooth::{Image, Purpose, Seed, Smoother, top};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cards() -> Vec<Value> {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let cards = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    cards.map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn cards_name_these_very_files() {
+    let cards = cards();
+    assert!(cards.len() >= 2);
+    for card in &cards {
+        let read = |name: &Value| fs::read(folder().join(name.as_str().unwrap())).unwrap();
+        let (onnx, compiled) = (read(&card["file"]), &card["compiled"]);
+        let rfm = read(&compiled["file"]);
+        let model = Model::parse(&rfm).unwrap();
+        let source: String = model.source_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!([&card["sha256"], &compiled["sha256"]], [&json!(sha256(&onnx)), &json!(sha256(&rfm))]);
+        assert_eq!(source, sha256(&onnx));
+        assert_eq!(compiled["arena_bytes_per_sample"], json!(model.arena_bytes(1)));
+        let classes: Vec<_> = (0..model.classes()).map(|class| model.class_name(class)).collect();
+        assert_eq!(card["classes"], json!(classes));
+    }
+}
+
+/// 64 images with 8 noisy votes each: the card promises far more than the 90 % asked for here.
+#[test]
+fn the_embedded_model_knows_its_signs() {
+    let model = Model::parse(EMBEDDED[0].bytes).unwrap();
+    let mut arena = vec![0; model.arena_bytes(8)];
+    let mut smoother = Smoother::new(&model, &mut arena).unwrap();
+    let data = data::open("signs", Split::Test).unwrap();
+    let mut chw = vec![0; data.shape().bytes()];
+    let right = (0..64).filter(|&index| {
+        let label = data.read(index, &mut chw).unwrap();
+        let image = Image::chw(&chw, 3, 32, 32).unwrap();
+        let votes = smoother.tally(&image, &Seed([1; 32]), Purpose::Vote, 0..8).unwrap();
+        top(&votes) == label
+    });
+    assert!(right.count() >= 58);
+}
