@@ -1,5 +1,6 @@
 //! The shipped models are what their cards say.
 
+#![allow(clippy::unwrap_used)]
 use std::fs;
 use std::path::{Path, PathBuf};
 

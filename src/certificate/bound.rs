@@ -1,7 +1,7 @@
 //! p_low: lower confidence bounds of the top class's probability.
 
 use super::binomial::{Count, P_BITS, P_ONE};
-use super::predict::least_significant;
+use super::half::least_significant;
 use super::search::largest;
 use super::{CertificateError, alpha_units, check_votes};
 use statrs::distribution::{Beta, ContinuousCDF};

@@ -11,6 +11,7 @@
 
 mod binomial;
 mod bound;
+mod half;
 mod predict;
 mod quantile;
 mod search;

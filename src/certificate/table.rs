@@ -1,7 +1,7 @@
 //! Tables of radii and their bytes.
 
 use super::binomial::{Count, P_BITS, P_ONE};
-use super::predict::least_significant;
+use super::half::least_significant;
 use super::quantile::{self, Z_BITS};
 use super::{CertificateError, alpha_units, bound, check_votes};
 use crate::noise::SIGMA_RANGE;

@@ -5,8 +5,8 @@ use ringfence_runtime::format::layout::MAX_BIAS;
 
 use super::error::CompileError;
 use super::network::{Activation, Layer, Window};
-use super::quantise::Scale;
 use super::requant::Requant;
+use super::scale::Scale;
 
 /// Largest weight; -128 is not used, so that a weight can be negated.
 const MAX_WEIGHT: f64 = 127.0;

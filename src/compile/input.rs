@@ -3,7 +3,7 @@
 use ringfence_runtime::format::layout::{INPUT_SHIFT, MAX_INPUT_ADD, MAX_INPUT_CHANNELS, MAX_INPUT_MUL};
 
 use super::error::CompileError;
-use super::quantise::Scale;
+use super::scale::Scale;
 use crate::onnx::Affine;
 
 /// How many deviations of noise below black and above white the input scale covers; what lies beyond saturates.

@@ -27,6 +27,7 @@ pub mod quantise;
 pub mod range;
 pub mod requant;
 pub mod samples;
+pub mod scale;
 #[cfg(test)]
 mod tests;
 pub mod validate;

@@ -8,6 +8,7 @@ use super::filter::{self, Filter, MAX_FACTOR, Target};
 use super::input::InputScale;
 use super::network::{Kind, Layer, Network, TensorId, Window};
 use super::requant::{Requant, Rescale};
+use super::scale::Scale;
 use crate::onnx::Padding;
 
 /// Magnitude of a result for which [`Requant::choose`] minimises the error: what u8 activations usually hold.
@@ -18,23 +19,6 @@ const RANGE: f64 = 512.0;
 
 /// The largest logit seen in calibration becomes this; the rule saturates four times higher.
 const LOGIT_LEVELS: f64 = 4096.0;
-
-/// Real value of a stored u8: `scale * (u - zero_point)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
-    /// Real value of one level.
-    pub scale: f64,
-    /// The level that stands for zero.
-    pub zero_point: u8,
-}
-
-impl Scale {
-    /// Levels over `lo..=hi`, which holds zero, but no finer than `least`.
-    pub fn covering((lo, hi): (f64, f64), least: f64) -> Self {
-        let scale = ((hi - lo) / 255.0).max(least).max(f64::MIN_POSITIVE);
-        Self { scale, zero_point: (-lo / scale).round().clamp(0.0, 255.0) as u8 }
-    }
-}
 
 /// What an integer layer computes.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,8 @@ use super::arena::Plan;
 use super::input::InputScale;
 use super::network::{Activation, Layer, Network};
 use super::pack::{Place, Weights};
-use super::quantise::{Integer, IntegerKind, Scale};
+use super::quantise::{Integer, IntegerKind};
+use super::scale::Scale;
 
 /// Puts sections behind a header and a section table and fills in length and checksum. Sections must stay below 4 GiB
 /// together; the parser that reads the result back notices if they do not.

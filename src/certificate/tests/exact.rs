@@ -65,7 +65,7 @@ fn single_stage_thresholds_and_union_error() {
     let alpha = 0.001;
     let units = alpha_units(alpha).unwrap();
     for (n, least) in [(32, 26), (100, 67), (200, 124)] {
-        assert_eq!(predict::least_significant(n, units), Some(least));
+        assert_eq!(half::least_significant(n, units), Some(least));
         assert_eq!(single_stage_lower_bound(least - 1, n, alpha).unwrap(), None);
         let naming = Count::new(n, least);
         let bounds: Vec<u64> =
@@ -100,7 +100,7 @@ fn no_wrong_class_is_named_too_often() {
     for n in [10, 32, 100, 200] {
         for alpha in [0.001, 0.05] {
             let units = alpha_units(alpha).unwrap();
-            if let Some(least) = predict::least_significant(n, units) {
+            if let Some(least) = half::least_significant(n, units) {
                 assert!(at_most(&(exact_tail(n, least, P_ONE / 2) * 2u8), n, alpha), "n {n}");
                 assert!(!at_most(&(exact_tail(n, least - 1, P_ONE / 2) * 2u8), n, alpha), "n {n}");
             }
