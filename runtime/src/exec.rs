@@ -7,7 +7,7 @@
 use crate::arch::{Available, Backend};
 use crate::format::Model;
 use crate::ops::{self, ConvJob, ConvPlan};
-use crate::plan::{AddOp, ConvOp, Input, Op, Operand, PoolOp, Tensor};
+use crate::plan::{AddOp, ConvOp, Input, Op, Operand, PoolOp, Residual, Tensor};
 use core::error::Error;
 use core::fmt;
 
@@ -196,13 +196,12 @@ enum Kernel<'a> {
 
 impl<'a> Step<'a> {
     fn conv(op: &ConvOp<'a>) -> Option<Self> {
-        let residual = op.residual.map(|residual| residual.operand);
         let kernel = Kernel::Conv(ConvPlan::new(op)?);
-        Some(Self { input: op.input, residual, output: op.output, kernel })
+        Some(Self { input: op.input, residual: apart(op.residual, op.output), output: op.output, kernel })
     }
 
     fn add(op: AddOp) -> Self {
-        let residual = op.residual.map(|residual| residual.operand);
+        let residual = apart(op.residual, op.output);
         Self { input: op.input, residual, output: op.output, kernel: Kernel::Add(op) }
     }
 
@@ -227,6 +226,11 @@ impl<'a> Step<'a> {
         ops::fill_border(&tensor, parts.output);
         Some(TensorView { tensor, bytes: parts.output })
     }
+}
+
+/// The operand of a residual that does not lie in the place of the output.
+fn apart(residual: Option<Residual>, output: Operand) -> Option<Operand> {
+    residual.filter(|residual| !residual.is_in_place(&output)).map(|residual| residual.operand)
 }
 
 /// The arena of a sample, split around the tensor that is written.

@@ -1,5 +1,5 @@
 //! Memory plan: where in a sample's arena each activation lies. Activations that are alive at the same time are
-//! disjoint; others share bytes.
+//! disjoint, but for a residual and the sum that takes its place; others share bytes.
 
 use ringfence_runtime::format::layout::ALIGN;
 
@@ -27,8 +27,36 @@ impl Lifetime {
     }
 }
 
+/// Which activations share a room, and when each room is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rooms {
+    /// Index into `lifetimes` for each activation.
+    pub room: Vec<usize>,
+    /// When each room is in use.
+    pub lifetimes: Vec<Lifetime>,
+}
+
+/// A sum moves into the room of its residual if nobody needs that any more and both are laid out alike; every other
+/// activation has a room of its own.
+pub fn rooms(network: &Network) -> Rooms {
+    let alive = lifetimes(network);
+    let mut rooms = Rooms { room: (0..alive.len()).collect(), lifetimes: alive.clone() };
+    for layer in &network.layers {
+        let (Some(residual), Some(output)) = (layer.second(), layer.output) else { continue };
+        let shape = |t: usize| (network.tensors[t].bytes(), network.tensors[t].border);
+        let last = alive[residual].last == alive[output].first;
+        if last && residual != layer.input && shape(residual) == shape(output) {
+            let room = rooms.room[residual];
+            rooms.room[output] = room;
+            rooms.lifetimes[room].last = alive[output].last;
+            rooms.lifetimes[output].bytes = 0;
+        }
+    }
+    rooms
+}
+
 /// When each activation of a network is alive.
-pub fn lifetimes(network: &Network) -> Vec<Lifetime> {
+fn lifetimes(network: &Network) -> Vec<Lifetime> {
     let whole = network.tensors.iter().map(|tensor| Lifetime { bytes: tensor.bytes(), first: 0, last: 0 });
     let mut lifetimes: Vec<Lifetime> = whole.collect();
     for (step, layer) in (1..).zip(&network.layers) {
@@ -52,8 +80,15 @@ pub struct Plan {
 /// What an order sorts by, smallest first.
 type Key = fn(&Lifetime) -> (usize, usize);
 
-/// Places each activation at the lowest free offset, in several orders, and keeps the smallest arena.
-pub fn plan(lifetimes: &[Lifetime]) -> Plan {
+/// Offsets of a network's activations.
+pub fn plan(network: &Network) -> Plan {
+    let rooms = rooms(network);
+    let Plan { offsets, bytes } = smallest(&rooms.lifetimes);
+    Plan { offsets: rooms.room.iter().map(|room| offsets[*room]).collect(), bytes }
+}
+
+/// Places each at the lowest free offset, in several orders, and keeps the smallest arena.
+pub fn smallest(lifetimes: &[Lifetime]) -> Plan {
     let orders: [Key; 3] = [
         |l| (usize::MAX - l.padded(), l.first),
         |l| (usize::MAX - l.padded() * (l.last - l.first + 1), l.first),

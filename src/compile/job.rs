@@ -91,7 +91,7 @@ impl<'d> Job<'d> {
         calibration: &Calibration,
     ) -> Result<Vec<u8>, CompileError> {
         let network = &self.network;
-        let plan = arena::plan(&arena::lifetimes(network));
+        let plan = arena::plan(network);
         let (ops, weights) = write::ops(network, integer);
         let meta = serde_json::to_vec(&self.meta(name, integer, calibration))
             .map_err(|error| CompileError::Mismatch(format!("META: {error}")))?;

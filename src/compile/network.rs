@@ -86,14 +86,18 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// All tensors it reads.
-    pub fn reads(&self) -> impl Iterator<Item = TensorId> + use<> {
-        let second = match self.kind {
+    /// The tensor that it adds to its result.
+    pub fn second(&self) -> Option<TensorId> {
+        match self.kind {
             Kind::Conv { residual, .. } => residual,
             Kind::Add { other } => other,
             Kind::GlobalAvgPool | Kind::Logits { .. } => None,
-        };
-        [Some(self.input), second].into_iter().flatten()
+        }
+    }
+
+    /// All tensors it reads.
+    pub fn reads(&self) -> impl Iterator<Item = TensorId> + use<> {
+        [Some(self.input), self.second()].into_iter().flatten()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::decode::{Graph, check_filter};
 use super::error::{FormatError, OpFault};
 use super::layout::MAX_TENSORS;
-use crate::plan::{Op, Operand, Tensor};
+use crate::plan::{Op, Operand, Residual, Tensor};
 
 /// The tensors that hold what was last written to them.
 struct Written([u64; MAX_TENSORS / 64]);
@@ -44,12 +44,16 @@ pub(crate) fn check_ops(graph: &Graph<'_>, input: Operand) -> Result<(), FormatE
 }
 
 fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
-    let inputs = [Some(op.input()), op.residual().map(|residual| residual.operand)];
-    for operand in inputs.into_iter().flatten() {
+    // Shapes are equal already, so what lies in place is laid out like the output, border included.
+    let in_place = |residual: &Residual| op.output().is_some_and(|output| residual.is_in_place(&output));
+    let inputs =
+        [Some((op.input(), false)), op.residual().map(|residual| (residual.operand, in_place(&residual)))];
+    for (operand, in_place) in inputs.into_iter().flatten() {
         if !written.contains(operand.index) {
             return Err(OpFault::NotWritten(operand.index as u16));
         }
-        if op.output().is_some_and(|output| output.tensor.overlaps(&operand.tensor)) {
+        let overlaps = op.output().is_some_and(|output| output.tensor.overlaps(&operand.tensor));
+        if overlaps && !in_place {
             return Err(OpFault::Overlap);
         }
     }

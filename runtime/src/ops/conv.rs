@@ -28,6 +28,8 @@ pub struct ConvPlan<'a> {
 pub struct ResidualPlan {
     pub(crate) rescale: Rescale,
     pub(crate) tensor: Tensor,
+    /// The residual lies where the output goes: a kernel reads a pixel before it writes it, and only once.
+    pub(crate) in_place: bool,
 }
 
 impl<'a> ConvPlan<'a> {
@@ -51,9 +53,11 @@ impl<'a> ConvPlan<'a> {
             run: op.kernel[1] * input.stored,
             output,
             lo: op.lo,
-            residual: op
-                .residual
-                .map(|residual| ResidualPlan { rescale: residual.rescale, tensor: residual.operand.tensor }),
+            residual: op.residual.map(|residual| ResidualPlan {
+                rescale: residual.rescale,
+                tensor: residual.operand.tensor,
+                in_place: residual.is_in_place(&op.output),
+            }),
         };
         plan.is_consistent().then_some(plan)
     }
@@ -96,24 +100,23 @@ fn is_within(tensor: &Tensor) -> bool {
 pub struct ConvJob<'a> {
     plan: &'a ConvPlan<'a>,
     input: &'a [u8],
-    residual: Option<(ResidualPlan, &'a [u8])>,
+    residual: Option<&'a [u8]>,
     output: &'a mut [u8],
 }
 
 impl<'a> ConvJob<'a> {
-    /// Pairs the plan with whole tensors; none if a size differs, or the residual is missing or too much.
+    /// Pairs the plan with whole tensors; none if a size differs, or the residual is missing or too much. A
+    /// residual in the place of the output is not given a second time.
     pub fn new(
         plan: &'a ConvPlan<'a>,
         input: &'a [u8],
         residual: Option<&'a [u8]>,
         output: &'a mut [u8],
     ) -> Option<Self> {
-        let residual = match (plan.residual, residual) {
-            (Some(plan), Some(bytes)) if bytes.len() == plan.tensor.bytes => Some((plan, bytes)),
-            (None, None) => None,
-            _ => return None,
-        };
-        let fits = input.len() == plan.input_bytes && output.len() == plan.output.bytes;
+        let second = plan.residual.filter(|residual| !residual.in_place);
+        let fits = input.len() == plan.input_bytes
+            && output.len() == plan.output.bytes
+            && residual.map(<[u8]>::len) == second.map(|residual| residual.tensor.bytes);
         fits.then_some(Self { plan, input, residual, output })
     }
 
@@ -127,8 +130,9 @@ impl<'a> ConvJob<'a> {
     }
 
     /// The residual's plan, and its bytes from a channel of output pixel `(y, x)` on.
-    pub(crate) fn residual(&self, y: usize, x: usize, channel: usize) -> Option<(ResidualPlan, &'a [u8])> {
-        let (plan, bytes) = self.residual?;
+    pub(crate) fn residual(&self, y: usize, x: usize, channel: usize) -> Option<(ResidualPlan, &[u8])> {
+        let plan = self.plan.residual?;
+        let bytes = self.residual.unwrap_or(self.output);
         Some((plan, &bytes[plan.tensor.index(y, x, channel)..]))
     }
 

@@ -35,10 +35,17 @@ pub struct Rescale {
 /// A second operand, added after it was rescaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Residual {
-    /// Same height, width and channels as the output.
+    /// Same height, width and channels as the output; apart from it or exactly in its place.
     pub operand: Operand,
     /// To the scale of the output.
     pub rescale: Rescale,
+}
+
+impl Residual {
+    /// Whether the operand lies exactly where the output goes.
+    pub fn is_in_place(&self, output: &Operand) -> bool {
+        self.operand.tensor.range() == output.tensor.range()
+    }
 }
 
 /// Packed weights and requantisation constants of a convolution.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use ringfence_runtime::ops;
 use ringfence_runtime::plan::Rescale as Rule;
 
-use super::super::arena::{Lifetime, lower_bound, plan};
+use super::super::arena::{Lifetime, lower_bound, smallest};
 use super::super::input::input_scale;
 use super::super::options::TableSpec;
 use super::super::range::{Extremes, Histogram};
@@ -22,7 +22,7 @@ fn lifetimes() -> impl Strategy<Value = Vec<Lifetime>> {
 proptest! {
     #[test]
     fn activations_alive_together_are_disjoint(lifetimes in lifetimes()) {
-        let plan = plan(&lifetimes);
+        let plan = smallest(&lifetimes);
         prop_assert!(plan.bytes >= lower_bound(&lifetimes) && plan.bytes.is_multiple_of(64));
         for (i, a) in lifetimes.iter().enumerate() {
             let (start, end) = (plan.offsets[i], plan.offsets[i] + a.bytes);
@@ -84,7 +84,7 @@ fn a_network_of_equal_maps_takes_three_of_them() {
     // image, then blocks: conv reads x writes y; conv reads y and x writes z.
     let lifetimes = [(0, 1), (1, 3), (2, 3), (3, 5), (4, 5), (5, 7), (6, 7), (7, 8)];
     let lifetimes = lifetimes.map(|(first, last)| Lifetime { bytes: 6400, first, last });
-    assert_eq!(plan(&lifetimes).bytes, 3 * 6400);
+    assert_eq!(smallest(&lifetimes).bytes, 3 * 6400);
 }
 
 #[test]

@@ -5,8 +5,7 @@
 //! now) are broadcast, sixteen weights are four outputs by four of depth, and one `vpmaddwd` gives two partial
 //! sums for each of the four outputs.
 //!
-//! Tiles lie within a stretch; the last one is moved left until it fits, so some pixels are computed twice
-//! with the same result.
+//! Tiles lie within a stretch and do not overlap: a residual may lie in the place of the output.
 //!
 //! Horizontal sums leave the eight outputs of a pixel in the order 0, 1, 4, 5, 2, 3, 6, 7. Constants and
 //! residuals are brought into this order, and the bytes back from it. Saturating 16-bit sums are exact here:
@@ -125,8 +124,8 @@ impl<'a> Stretch<'a> {
     fn convolve(&self, outputs: &Outputs<'_>, job: &mut ConvJob<'_>) {
         let mut x = 0;
         while x < self.width {
-            x += if self.width >= QUAD {
-                self.tile::<QUAD>(outputs, job, x.min(self.width - QUAD))
+            x += if self.width - x >= QUAD {
+                self.tile::<QUAD>(outputs, job, x)
             } else {
                 self.tile::<1>(outputs, job, x)
             };

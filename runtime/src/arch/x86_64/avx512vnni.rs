@@ -5,8 +5,7 @@
 //! tile keeps the accumulators of several pixels (and two blocks of outputs, if there are) in registers,
 //! which shares each weight load between the pixels and each broadcast between the blocks.
 //!
-//! Tiles lie within a row; the last one of a row is moved left until it fits, so some pixels are computed
-//! twice with the same result.
+//! Tiles lie within a row and do not overlap: a residual may lie in the place of the output.
 //!
 //! Requantisation takes four pixels at a time. Packing their 32-bit lanes to bytes leaves dword `4 l + p` with
 //! channels `4 l..4 l + 4` of pixel `p`; one transposition puts pixels in order, and the same one brings a
@@ -81,8 +80,8 @@ fn rows<const B: usize>(blocks: [Block<'_>; B], job: &mut ConvJob<'_>) {
         while x < width {
             x += match width - x {
                 16.. if B == 1 => tile::<16, B>(&blocks, job, y, x),
-                5.. if width >= 8 => tile::<8, B>(&blocks, job, y, x.min(width - 8)),
-                _ if width >= 4 => tile::<4, B>(&blocks, job, y, x.min(width - 4)),
+                8.. => tile::<8, B>(&blocks, job, y, x),
+                4.. => tile::<4, B>(&blocks, job, y, x),
                 _ => tile::<1, B>(&blocks, job, y, x),
             };
         }

@@ -60,7 +60,16 @@ impl Network {
         file
     }
 
-    /// Lowest place of each tensor that is free while the tensor is needed, and the end of all.
+    /// The residual that the layer which makes `t` adds and could overwrite.
+    fn residual_of(&self, t: usize) -> Option<usize> {
+        let maker = self.layers.iter().find(|layer| layer.output() == Some(t))?;
+        let &[input, residual] = maker.inputs().as_slice() else { return None };
+        let shape = |t: usize| (self.tensors[t].bytes(), self.tensors[t].border);
+        (input != residual && shape(residual) == shape(t)).then_some(residual)
+    }
+
+    /// Place of each tensor, and the end of all: that of a residual which is not needed any more, else the lowest
+    /// that is free while the tensor is needed.
     fn place(&self) -> (Vec<usize>, u32) {
         let written = |t: usize| match t {
             0 => 0,
@@ -72,16 +81,21 @@ impl Network {
             .collect();
         let mut offsets = vec![usize::MAX; self.tensors.len()];
         for t in 0..self.tensors.len() {
-            let busy = |offset: usize| {
-                (0..t).find(|&u| {
+            let twin = self.residual_of(t).filter(|&r| life[r].1 == life[t].0);
+            let busy = |offset: usize, but: Option<usize>| {
+                (0..t).filter(|&u| Some(u) != but).find(|&u| {
                     let together = life[u].0 <= life[t].1 && life[t].0 <= life[u].1;
                     let (end, end_u) =
                         (offset + self.tensors[t].bytes(), offsets[u] + self.tensors[u].bytes());
                     together && offset < end_u && offsets[u] < end
                 })
             };
+            if let Some(r) = twin.filter(|&r| busy(offsets[r], Some(r)).is_none()) {
+                offsets[t] = offsets[r];
+                continue;
+            }
             let mut offset = 0;
-            while let Some(u) = busy(offset) {
+            while let Some(u) = busy(offset, None) {
                 offset = (offsets[u] + self.tensors[u].bytes()).next_multiple_of(ALIGN);
             }
             offsets[t] = offset;
