@@ -19,11 +19,13 @@ pub enum Backend {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
+    /// x86-64 with AMX for int8, on Linux, and AVX512-VNNI.
+    Amx,
 }
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni, Self::Amx];
 
     /// The name that [`from_name`](Self::from_name) takes.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Backend {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512Vnni => "avx512vnni",
+            Self::Amx => "amx",
         }
     }
 
@@ -47,8 +50,10 @@ impl Backend {
             Self::Avx2 => x86_64::has_avx2(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => x86_64::has_avx512vnni(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => x86_64::amx::is_available(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512Vnni => false,
+            Self::Avx2 | Self::Avx512Vnni | Self::Amx => false,
         }
     }
 
@@ -83,8 +88,11 @@ impl Available {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Backend::Amx => unsafe { x86_64::amx::conv(job) },
             #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::Avx512Vnni => ops::conv(job),
+            Backend::Avx2 | Backend::Avx512Vnni | Backend::Amx => ops::conv(job),
         }
     }
 }

@@ -136,6 +136,16 @@ impl<'a> ConvJob<'a> {
         Some((plan, &bytes[plan.tensor.index(y, x, channel)..]))
     }
 
+    /// Where a channel of output pixel `(y, x)` lies, and the same of the residual; of the output again, if the
+    /// residual lies in its place or there is none.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn places(&mut self, y: usize, x: usize, channel: usize) -> (*mut u8, *const u8) {
+        let residual = self.residual(y, x, channel).filter(|(plan, _)| !plan.in_place);
+        let residual = residual.map(|(_, bytes)| bytes.as_ptr());
+        let output = self.output(y, x, channel).as_mut_ptr();
+        (output, residual.unwrap_or(output))
+    }
+
     /// The bytes of the output from a channel of pixel `(y, x)` on.
     pub(crate) fn output(&mut self, y: usize, x: usize, channel: usize) -> &mut [u8] {
         &mut self.output[self.plan.output.index(y, x, channel)..]

@@ -1,7 +1,10 @@
 //! x86-64.
 
+pub(crate) mod amx;
 pub(crate) mod avx2;
 pub(crate) mod avx512vnni;
+mod requant512;
+mod tiles;
 
 /// Whether AVX2 code may run.
 pub fn has_avx2() -> bool {

@@ -1,0 +1,191 @@
+//! From accumulators to bytes, sixteen outputs wide.
+//!
+//! Four pixels at a time. Packing their 32-bit lanes to bytes leaves dword `4 l + p` with channels
+//! `4 l..4 l + 4` of pixel `p`; one transposition puts pixels in order, and the same one brings a residual into
+//! the packed order. Saturating 16-bit sums are exact here: whatever saturates is clamped to the same end by the
+//! final clamp to `lo..=255`.
+
+use crate::format::layout::BLOCK;
+use crate::ops::ConvPlan;
+use crate::plan::Rescale;
+use core::arch::x86_64::*;
+
+/// Pixels that are requantised together.
+pub(super) const QUAD: usize = 4;
+
+/// Constants of sixteen outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a> {
+    /// `[depth/4][16][4]`.
+    pub weights: &'a [u8],
+    pub bias: __m512i,
+    pre: __m512i,
+    /// i16: lane `l` of 128 bits holds multipliers `4 l..4 l + 4` twice.
+    mul: __m512i,
+    /// First channel.
+    pub channel: usize,
+    /// Which channels of the block are stored.
+    stored: __mmask16,
+}
+
+impl<'a> Block<'a> {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub fn new(plan: &ConvPlan<'a>, block: usize) -> Self {
+        let constants = plan.filter.requant(block);
+        let channel = block * BLOCK;
+        let stored = plan.output.stored.saturating_sub(channel).min(BLOCK);
+        // SAFETY: the arrays hold 64, 16 and 32 bytes.
+        let (bias, pre, mul) = unsafe {
+            (
+                _mm512_loadu_si512(constants.bias.as_ptr().cast()),
+                _mm512_cvtepu8_epi32(_mm_loadu_si128(constants.pre.as_ptr().cast())),
+                _mm256_loadu_si256(constants.mul.as_ptr().cast()),
+            )
+        };
+        let twice = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
+        let mul = _mm512_permutexvar_epi64(twice, _mm512_castsi256_si512(mul));
+        let stored = ((1u32 << stored) - 1) as u16;
+        Self { weights: plan.filter.block_weights(block), bias, pre, mul, channel, stored }
+    }
+}
+
+/// What all outputs of a convolution have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Tail {
+    zero_point: __m512i,
+    lo: __m512i,
+    /// Zero point and lower clamp are 0, as after a ReLU: packing clamps already.
+    is_plain: bool,
+    /// Bytes from one pixel to the next.
+    stored: usize,
+    residual: Option<Residual>,
+}
+
+#[derive(Clone, Copy)]
+struct Residual {
+    zero_point: __m512i,
+    shift: __m128i,
+    mul: __m512i,
+    /// Zero point and shift are 0.
+    is_plain: bool,
+}
+
+impl Tail {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub fn new(plan: &ConvPlan<'_>) -> Self {
+        let zero_point = plan.output.zero_point;
+        Self {
+            zero_point: _mm512_set1_epi16(zero_point.into()),
+            lo: _mm512_set1_epi8(plan.lo.cast_signed()),
+            is_plain: zero_point == 0 && plan.lo == 0,
+            stored: plan.output.stored,
+            residual: plan.residual.map(|residual| Residual::new(residual.rescale)),
+        }
+    }
+}
+
+impl Residual {
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn new(rule: Rescale) -> Self {
+        Self {
+            zero_point: _mm512_set1_epi16(rule.zero_point.into()),
+            shift: _mm_cvtsi32_si128(rule.shift.into()),
+            mul: _mm512_set1_epi16(rule.mul),
+            is_plain: rule.zero_point == 0 && rule.shift == 0,
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn rescale(&self, u: __m512i) -> __m512i {
+        let t = if self.is_plain {
+            u
+        } else {
+            _mm512_sll_epi16(_mm512_sub_epi16(u, self.zero_point), self.shift)
+        };
+        _mm512_mulhrs_epi16(t, self.mul)
+    }
+}
+
+/// Requantises and stores four neighbouring pixels; of `P < 4` the first one.
+///
+/// # Safety
+/// `output` and `residual` (if the tail has one) point to the block's first channel of the first pixel in tensors
+/// that hold all pixels.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) unsafe fn finish<const P: usize>(
+    acc: [__m512i; QUAD],
+    block: &Block<'_>,
+    tail: &Tail,
+    output: *mut u8,
+    residual: *const u8,
+) {
+    let transpose = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    let [a, b, c, d] = acc.map(|acc| _mm512_srav_epi32(acc, block.pre));
+    let mut low = _mm512_mulhrs_epi16(_mm512_packs_epi32(a, b), block.mul);
+    let mut high = _mm512_mulhrs_epi16(_mm512_packs_epi32(c, d), block.mul);
+    if let Some(rule) = &tail.residual {
+        // SAFETY: by the contract of this function.
+        let pixels = unsafe { load::<P>(residual, tail.stored, block.stored) };
+        let pixels = _mm512_permutexvar_epi32(transpose, pixels);
+        let zero = _mm512_setzero_si512();
+        low = _mm512_adds_epi16(low, rule.rescale(_mm512_unpacklo_epi8(pixels, zero)));
+        high = _mm512_adds_epi16(high, rule.rescale(_mm512_unpackhi_epi8(pixels, zero)));
+    }
+    let bytes = if tail.is_plain {
+        _mm512_packus_epi16(low, high)
+    } else {
+        let [low, high] = [low, high].map(|sum| _mm512_adds_epi16(sum, tail.zero_point));
+        _mm512_max_epu8(_mm512_packus_epi16(low, high), tail.lo)
+    };
+    let bytes = _mm512_permutexvar_epi32(transpose, bytes);
+    // SAFETY: by the contract of this function.
+    unsafe { store::<P>(bytes, output, tail.stored, block.stored) };
+}
+
+/// The bytes of four pixels `stride` apart (of `P < 4` the first one only), sixteen each.
+///
+/// # Safety
+/// The stored channels of all pixels can be read.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask16) -> __m512i {
+    if P >= QUAD && stride == BLOCK {
+        // SAFETY: the pixels lie one after the other.
+        return unsafe { _mm512_loadu_si512(pixels.cast()) };
+    }
+    // SAFETY: other bytes than the stored ones are not accessed.
+    let pixel = |i: usize| unsafe { _mm_maskz_loadu_epi8(stored, pixels.wrapping_add(i * stride).cast()) };
+    let mut all = _mm512_zextsi128_si512(pixel(0));
+    if P >= QUAD {
+        all = _mm512_inserti32x4::<1>(all, pixel(1));
+        all = _mm512_inserti32x4::<2>(all, pixel(2));
+        all = _mm512_inserti32x4::<3>(all, pixel(3));
+    }
+    all
+}
+
+/// Stores what [`load`] loads.
+///
+/// # Safety
+/// The stored channels of all pixels can be written.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn store<const P: usize>(all: __m512i, pixels: *mut u8, stride: usize, stored: __mmask16) {
+    if P >= QUAD && stride == BLOCK {
+        // SAFETY: the pixels lie one after the other.
+        return unsafe { _mm512_storeu_si512(pixels.cast(), all) };
+    }
+    let pixel = |i: usize, bytes| {
+        let at = pixels.wrapping_add(i * stride);
+        // SAFETY: other bytes than the stored ones are not accessed.
+        unsafe { _mm_mask_storeu_epi8(at.cast(), stored, bytes) };
+    };
+    pixel(0, _mm512_castsi512_si128(all));
+    if P >= QUAD {
+        pixel(1, _mm512_extracti32x4_epi32::<1>(all));
+        pixel(2, _mm512_extracti32x4_epi32::<2>(all));
+        pixel(3, _mm512_extracti32x4_epi32::<3>(all));
+    }
+}
