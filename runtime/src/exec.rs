@@ -94,6 +94,11 @@ impl<'m, 'a> Executor<'m, 'a> {
         self.backend.backend()
     }
 
+    /// The backend's kernels.
+    pub fn available(&self) -> Available {
+        self.backend
+    }
+
     /// Starts a new image for a sample: the input tensor becomes zero point throughout, and rows of noisy
     /// pixels are then given to the writer. Rows not given stay zero point.
     pub fn write_input<'t>(
@@ -175,8 +180,8 @@ impl InputWriter<'_, '_> {
         if channel >= input.channels || y >= input.height {
             return;
         }
-        let row = &mut self.bytes[tensor.index(y, 0, channel)..tensor.index(y, tensor.width, 0)];
-        ops::quantise_row(noisy, input.rules[channel], row, tensor.stored);
+        let row = &mut self.bytes[tensor.index(y, 0, 0)..tensor.index(y, tensor.width, 0)];
+        ops::quantise_row(noisy, input.rules[channel], row, tensor.stored, channel);
     }
 }
 

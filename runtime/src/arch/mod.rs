@@ -5,6 +5,7 @@
 //! CPU is asked once, without it the target features of the build decide.
 
 use crate::ops::{self, ConvJob};
+use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
@@ -76,6 +77,19 @@ impl Available {
     /// Which backend.
     pub fn backend(self) -> Backend {
         self.0
+    }
+
+    /// Makes a noisy copy of an image: the portable code, compiled for the backend.
+    pub(crate) fn copy(self, job: CopyJob<'_>) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Available` is made only for a CPU with the features of its backend.
+            Backend::Avx2 => unsafe { x86_64::copy_avx2(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Backend::Avx512Vnni | Backend::Amx => unsafe { x86_64::copy_avx512(job) },
+            _ => write_copy(job),
+        }
     }
 
     /// Convolves one sample; see [`ops::conv`].

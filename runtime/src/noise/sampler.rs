@@ -25,6 +25,7 @@ impl<'a> Noise<'a> {
     }
 
     /// The next values. How an image is cut into calls does not matter.
+    #[inline(always)]
     pub fn fill(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
@@ -43,7 +44,7 @@ impl<'a> Noise<'a> {
     }
 
     /// One value of every lane.
-    #[inline]
+    #[inline(always)]
     fn draw(&mut self, values: &mut [i16; LANES]) {
         let split = Split::new(&self.table);
         let words = self.streams.words();
@@ -77,14 +78,14 @@ impl<'a> Noise<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, column: u32) -> i16 {
         (self.table.min_value + column as i32) as i16
     }
 }
 
 /// Entry of a table of `2^b` little-endian words; a column has b bits.
-#[inline]
+#[inline(always)]
 fn entry(table: &[[u8; 4]], column: u32) -> u32 {
     table.get(column as usize).map_or(0, |entry| u32::from_le_bytes(*entry))
 }
@@ -96,31 +97,31 @@ struct Split {
 }
 
 impl Split {
-    #[inline]
+    #[inline(always)]
     fn new(table: &NoiseTable<'_>) -> Self {
         Self { bits: u32::from(table.column_bits) }
     }
 
     /// Leading b bits of a word.
-    #[inline]
+    #[inline(always)]
     fn column(self, word: u32) -> u32 {
         word >> (32 - self.bits)
     }
 
     /// The other bits of a word.
-    #[inline]
+    #[inline(always)]
     fn fraction(self, word: u32) -> u32 {
         word & ((1 << (32 - self.bits)) - 1)
     }
 
     /// Leading bits of an entry.
-    #[inline]
+    #[inline(always)]
     fn threshold(self, entry: u32) -> u32 {
         entry >> self.bits
     }
 
     /// Last b bits of an entry.
-    #[inline]
+    #[inline(always)]
     fn alias(self, entry: u32) -> u32 {
         entry & ((1 << self.bits) - 1)
     }

@@ -72,7 +72,7 @@ impl Streams {
     }
 
     /// The next word of every lane.
-    #[inline]
+    #[inline(always)]
     pub fn words(&mut self) -> [u32; LANES] {
         let mut words = [0; LANES];
         let [a, b, c, d] = &mut self.state;

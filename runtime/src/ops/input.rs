@@ -1,31 +1,34 @@
 //! Quantisation of noisy pixels.
 
-use crate::format::layout::{INPUT_SHIFT, MAX_NOISY};
+use crate::format::layout::{CHANNEL_GROUP, INPUT_SHIFT, MAX_NOISY};
 use crate::plan::InputRule;
 
 /// `clamp((m * mul + add) >> 16, 0, 255)` for a noisy pixel `m` in 1/255, itself clamped to ±2^13.
+#[inline(always)]
 pub fn quantise(noisy: i16, rule: InputRule) -> u8 {
     let m = i32::from(noisy).clamp(-MAX_NOISY, MAX_NOISY);
     ((m * rule.mul + rule.add) >> INPUT_SHIFT).clamp(0, 255) as u8
 }
 
-/// Quantises a row of noisy pixels into one channel: value `i` goes to `pixels[i * stride]`.
+/// Quantises a row of noisy pixels into one channel: value `i` goes to `pixels[i * stride + channel]`.
 ///
-/// Stops at the end of the shorter of the two; a stride of zero writes nothing.
-pub fn quantise_row(noisy: &[i16], rule: InputRule, pixels: &mut [u8], stride: usize) {
-    // Values first, so that they are computed side by side; the strided stores follow.
-    const LANES: usize = 16;
-    let mut values = [0; LANES];
-    if stride == 0 {
+/// Stops at the end of the shorter of the two; a channel beyond the stride writes nothing.
+#[inline(always)]
+pub fn quantise_row(noisy: &[i16], rule: InputRule, pixels: &mut [u8], stride: usize, channel: usize) {
+    if channel >= stride {
         return;
     }
-    for (noisy, pixels) in noisy.chunks(LANES).zip(pixels.chunks_mut(LANES * stride)) {
-        for (value, &noisy) in values.iter_mut().zip(noisy) {
-            *value = quantise(noisy, rule);
+    if stride == CHANNEL_GROUP {
+        // A pixel is one word: words are made side by side.
+        let shift = 8 * channel as u32;
+        let (pixels, _) = pixels.as_chunks_mut::<CHANNEL_GROUP>();
+        for (pixel, &noisy) in pixels.iter_mut().zip(noisy) {
+            let others = u32::from_le_bytes(*pixel) & !(0xFF << shift);
+            *pixel = (others | u32::from(quantise(noisy, rule)) << shift).to_le_bytes();
         }
-        let pixels = pixels.iter_mut().step_by(stride).take(noisy.len());
-        for (pixel, value) in pixels.zip(values) {
-            *pixel = value;
+    } else {
+        for (pixel, &noisy) in pixels[channel..].iter_mut().step_by(stride).zip(noisy) {
+            *pixel = quantise(noisy, rule);
         }
     }
 }
@@ -39,17 +42,22 @@ mod tests {
         let rule = InputRule { mul: 70_000, add: -(3 << 16) };
         for width in [1, 15, 16, 17, 40] {
             let noisy: [i16; 40] = core::array::from_fn(|i| (i as i16 - 20) * 21);
-            let mut pixels = [9; 40 * 3];
-            quantise_row(&noisy[..width], rule, &mut pixels, 3);
-            for (i, pixel) in pixels.chunks(3).enumerate() {
-                let expected = if i < width { quantise(noisy[i], rule) } else { 9 };
-                assert_eq!(pixel, [expected, 9, 9], "{i} of {width}");
+            for stride in [3, 4, 5] {
+                for channel in 0..stride + 2 {
+                    let mut pixels = [9; 40 * 5];
+                    quantise_row(&noisy[..width], rule, &mut pixels[..40 * stride], stride, channel);
+                    for (i, &u) in pixels.iter().enumerate() {
+                        let hit = i % stride == channel && i / stride < width;
+                        let expected = if hit { quantise(noisy[i / stride], rule) } else { 9 };
+                        assert_eq!(u, expected, "{i} of {width}, channel {channel} of {stride}");
+                    }
+                }
             }
         }
-        let mut short = [9; 5];
-        quantise_row(&[100; 8], rule, &mut short, 4);
+        let mut short = [9; 11];
+        quantise_row(&[100; 8], rule, &mut short, 4, 1);
         let u = quantise(100, rule);
-        assert_eq!(short, [u, 9, 9, 9, u]);
+        assert_eq!(short, [9, u, 9, 9, 9, u, 9, 9, 9, 9, 9]);
     }
 
     #[test]

@@ -1,22 +1,34 @@
 //! Noisy copies of an image in the input tensors of a batch.
 
 use super::Image;
+use crate::noise::Noise;
 use crate::ops::quantise_row;
 use crate::plan::Input;
 
 /// Pixels that are made noisy at a time: a row of a small image, a piece of a row of a large one.
 const PIECE: usize = 64;
 
+/// An image to be copied, with or without noise, into an input tensor.
+///
+/// The image has the shape of the input, the tensor its length.
+#[derive(Debug)]
+pub(crate) struct CopyJob<'i> {
+    /// Shape, layout and rules.
+    pub input: &'i Input,
+    /// What is copied.
+    pub image: &'i Image<'i>,
+    /// The noise of this copy.
+    pub noise: Option<Noise<'i>>,
+    /// What is filled.
+    pub tensor: &'i mut [u8],
+}
+
 /// Fills an input tensor: zero point throughout, then image plus noise, quantised.
 ///
-/// `noise` fills its argument with the next values in CHW order; the image has the shape of the input,
-/// `tensor` the length of the input tensor.
-pub(super) fn write_copy(
-    input: &Input,
-    image: &Image<'_>,
-    tensor: &mut [u8],
-    mut noise: impl FnMut(&mut [i16]),
-) {
+/// Inlined so that a backend can compile it for its own instruction set.
+#[inline(always)]
+pub(crate) fn write_copy(job: CopyJob<'_>) {
+    let CopyJob { input, image, mut noise, tensor } = job;
     let layout = input.operand.tensor;
     tensor.fill(layout.zero_point);
     let mut buffer = [0; PIECE];
@@ -26,12 +38,13 @@ pub(super) fn write_copy(
             for x in (0..input.width).step_by(PIECE) {
                 let end = input.width.min(x + PIECE);
                 let noisy = &mut buffer[..end - x];
-                noise(noisy);
-                for (noisy, pixel) in noisy.iter_mut().zip(&mut pixels) {
-                    *noisy = noisy.saturating_add(i16::from(pixel));
+                match &mut noise {
+                    Some(noise) => noise.fill(noisy),
+                    None => noisy.fill(0),
                 }
-                let target = &mut tensor[layout.index(y, x, c)..layout.index(y, end, 0)];
-                quantise_row(noisy, input.rules[c], target, layout.stored);
+                pixels.add_to(noisy);
+                let target = &mut tensor[layout.index(y, x, 0)..layout.index(y, end, 0)];
+                quantise_row(noisy, input.rules[c], target, layout.stored, c);
             }
         }
     }

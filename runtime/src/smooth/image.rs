@@ -70,11 +70,12 @@ impl<'b> Image<'b> {
     }
 
     /// The pixels of a channel's row from left to right; empty outside the image.
-    pub fn row(&self, c: usize, y: usize) -> impl Iterator<Item = u8> + use<'b> {
+    #[inline]
+    pub fn row(&self, c: usize, y: usize) -> Row<'b> {
         let inside = c < self.channels && y < self.height;
         let [channel, row, column] = self.strides;
         let bytes = if inside { &self.bytes[c * channel + y * row..] } else { &[] };
-        bytes.iter().step_by(column).take(self.width).copied()
+        Row { bytes, column, left: if inside { self.width } else { 0 } }
     }
 
     /// SHA-256 of the pixels in CHW order, whatever the storage.
@@ -86,6 +87,46 @@ impl<'b> Image<'b> {
             }
         }
         hash.finalize().into()
+    }
+}
+
+/// The rest of a row of one channel.
+#[derive(Clone, Debug)]
+pub struct Row<'b> {
+    /// From the next pixel on.
+    bytes: &'b [u8],
+    /// Bytes from one pixel to the next.
+    column: usize,
+    /// Pixels left.
+    left: usize,
+}
+
+impl Row<'_> {
+    /// Adds the next pixels to `values`, as many as there are.
+    #[inline(always)]
+    pub(crate) fn add_to(&mut self, values: &mut [i16]) {
+        let count = values.len().min(self.left);
+        let values = &mut values[..count];
+        let add = |(value, &pixel): (&mut i16, &u8)| *value = value.saturating_add(pixel.into());
+        if self.column == 1 {
+            // Apart, because neighbouring bytes are added side by side.
+            values.iter_mut().zip(self.bytes).for_each(add);
+        } else {
+            values.iter_mut().zip(self.bytes.iter().step_by(self.column)).for_each(add);
+        }
+        self.left -= count;
+        self.bytes = self.bytes.get(count * self.column..).unwrap_or_default();
+    }
+}
+
+impl Iterator for Row<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        self.left = self.left.checked_sub(1)?;
+        let pixel = *self.bytes.first()?;
+        self.bytes = self.bytes.get(self.column..).unwrap_or_default();
+        Some(pixel)
     }
 }
 

@@ -9,7 +9,7 @@
 //! nothing.
 
 mod budget;
-mod copies;
+pub(crate) mod copies;
 mod counts;
 mod error;
 mod image;
@@ -22,7 +22,7 @@ pub use crate::noise::{Purpose, Seed};
 pub use budget::Budget;
 pub use counts::{Counts, Scores, add_counts, top};
 pub use error::Error;
-pub use image::{Image, ImageError};
+pub use image::{Image, ImageError, Row};
 pub use predict::Prediction;
 pub use run::Run;
 pub use smoother::{MAX_BATCH, Smoother};

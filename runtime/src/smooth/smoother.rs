@@ -1,6 +1,6 @@
 //! The smoothed classifier over a model and the caller's memory.
 
-use super::copies::write_copy;
+use super::copies::CopyJob;
 use super::counts::zeros;
 use super::{Counts, Error, Image};
 use crate::arch::Backend;
@@ -64,7 +64,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     pub fn classify(&mut self, image: &Image<'_>) -> Result<usize, Error> {
         self.check(image)?;
         let mut class = 0;
-        self.write(0, image, |values| values.fill(0))?;
+        self.write(0, image, None)?;
         self.run(1, |logits| class = argmax(logits))?;
         Ok(class)
     }
@@ -103,8 +103,8 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         while next < samples.end {
             let count = (samples.end - next).min(self.batch as u32);
             for (slot, sample) in (next..next + count).enumerate() {
-                let mut noise = Noise::new(self.model().noise(), seed, purpose, sample);
-                self.write(slot, image, |values| noise.fill(values))?;
+                let noise = Noise::new(self.model().noise(), seed, purpose, sample);
+                self.write(slot, image, Some(noise))?;
             }
             self.run(count as usize, &mut visit)?;
             next += count;
@@ -119,7 +119,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     }
 
     /// Writes one copy of an image of the right shape.
-    fn write(&mut self, slot: usize, image: &Image<'_>, noise: impl FnMut(&mut [i16])) -> Result<(), Error> {
+    fn write(&mut self, slot: usize, image: &Image<'_>, noise: Option<Noise<'_>>) -> Result<(), Error> {
         let (model, given) = (self.model(), self.arena.len());
         let input = model.input();
         let range = input.operand.tensor.range();
@@ -127,7 +127,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         let tensor = self.arena.get_mut(start + range.start..start + range.end);
         // The batch was chosen to fit.
         let tensor = tensor.ok_or(Error::ArenaTooSmall { needed: model.arena_bytes(slot + 1), given })?;
-        write_copy(input, image, tensor, noise);
+        self.executor.available().copy(CopyJob { input, image, noise, tensor });
         Ok(())
     }
 

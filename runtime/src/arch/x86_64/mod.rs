@@ -6,6 +6,18 @@ pub(crate) mod avx512vnni;
 mod requant512;
 mod tiles;
 
+use crate::smooth::copies::{CopyJob, write_copy};
+
+#[target_feature(enable = "avx2")]
+pub(crate) fn copy_avx2(job: CopyJob<'_>) {
+    write_copy(job);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn copy_avx512(job: CopyJob<'_>) {
+    write_copy(job);
+}
+
 /// Whether AVX2 code may run.
 pub fn has_avx2() -> bool {
     #[cfg(feature = "std")]
