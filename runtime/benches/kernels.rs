@@ -46,7 +46,7 @@ fn convolutions(c: &mut Criterion) {
         let mut output = vec![0; conv.output.tensor.bytes];
         group.throughput(Throughput::Elements(op.macs()));
         for backend in backends() {
-            let kernels = backend.available().unwrap();
+            let mut kernels = backend.available().unwrap().session();
             group.bench_function(BenchmarkId::new(&name, backend.name()), |b| {
                 b.iter(|| {
                     let job = ConvJob::new(&plan, &input, residual.as_deref(), &mut output);

@@ -92,9 +92,28 @@ impl Available {
         }
     }
 
+    /// Starts to use the kernels.
+    pub fn session(self) -> Session {
+        Session {
+            available: self,
+            #[cfg(target_arch = "x86_64")]
+            tiles: x86_64::amx::Tiles::default(),
+        }
+    }
+}
+
+/// Kernels in use, with what a backend sets up once for many operations.
+#[derive(Debug)]
+pub struct Session {
+    available: Available,
+    #[cfg(target_arch = "x86_64")]
+    tiles: x86_64::amx::Tiles,
+}
+
+impl Session {
     /// Convolves one sample; see [`ops::conv`].
-    pub fn conv(self, job: ConvJob<'_>) {
-        match self.0 {
+    pub fn conv(&mut self, job: ConvJob<'_>) {
+        match self.available.0 {
             Backend::Scalar => ops::conv(job),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
@@ -104,7 +123,7 @@ impl Available {
             Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Backend::Amx => unsafe { x86_64::amx::conv(job) },
+            Backend::Amx => unsafe { x86_64::amx::conv(job, &mut self.tiles) },
             #[cfg(not(target_arch = "x86_64"))]
             Backend::Avx2 | Backend::Avx512Vnni | Backend::Amx => ops::conv(job),
         }

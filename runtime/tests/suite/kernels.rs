@@ -28,7 +28,7 @@ fn convolve(op: &ConvOp<'_>, backend: Backend, input: &[u8], mut residual: Optio
     }
     let plan = ConvPlan::new(op).unwrap();
     let job = ConvJob::new(&plan, input, residual, &mut memory[GUARD..GUARD + size]).unwrap();
-    backend.available().unwrap().conv(job);
+    backend.available().unwrap().session().conv(job);
     memory
 }
 

@@ -21,13 +21,43 @@ pub fn is_available() -> bool {
     super::has_avx512vnni() && tiles::are_permitted()
 }
 
+/// How the tiles are set up.
+#[derive(Debug, Default)]
+pub(crate) struct Tiles {
+    /// Pixels and bytes of depth of a tile; none before the first use.
+    shape: Option<(usize, usize)>,
+}
+
+impl Tiles {
+    /// Sets the tiles up, unless they are.
+    ///
+    /// # Safety
+    /// As [`configure`].
+    unsafe fn prepare(&mut self, pixels: usize, depth: usize) {
+        if self.shape != Some((pixels, depth)) {
+            // SAFETY: by the contract of this function.
+            unsafe { configure(pixels, depth) };
+            self.shape = Some((pixels, depth));
+        }
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        if self.shape.is_some() {
+            // SAFETY: tiles that were set up are permitted.
+            unsafe { release() };
+        }
+    }
+}
+
 /// See [`ops::conv`](crate::ops::conv). Rows that cannot be cut into tiles are left to AVX512-VNNI.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(crate) fn conv(mut job: ConvJob<'_>) {
+pub(crate) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     let plan = job.plan();
     let Some(cut) = Cut::of(plan) else { return avx512vnni::conv(job) };
     // SAFETY: this backend is used only where tiles are permitted; `Cut` keeps to the limits.
-    unsafe { configure(cut.pixels, cut.chunk) };
+    unsafe { tiles.prepare(cut.pixels, cut.chunk) };
     let mut memory = [const { MaybeUninit::uninit() }; 2];
     let blocks = plan.filter.blocks();
     let mut block = 0;
@@ -42,8 +72,6 @@ pub(crate) fn conv(mut job: ConvJob<'_>) {
             block += 1;
         }
     }
-    // SAFETY: as above.
-    unsafe { release() };
 }
 
 /// How a convolution is cut into tiles.
@@ -63,10 +91,9 @@ impl Cut {
     fn of(plan: &ConvPlan<'_>) -> Option<Self> {
         let width = plan.output.width;
         let pixels = (QUAD..=ROWS).rev().step_by(QUAD).find(|&pixels| width.is_multiple_of(pixels))?;
-        let least = plan.run.min(ROW / 2);
-        let mut chunks =
-            (least..=plan.run.min(ROW)).rev().filter(|chunk| chunk.is_multiple_of(CHANNEL_GROUP));
-        let chunk = chunks.find(|&chunk| plan.run.is_multiple_of(chunk))?;
+        let least = plan.run.div_ceil(ROW);
+        let fits = |parts: &usize| plan.run.is_multiple_of(parts * CHANNEL_GROUP);
+        let chunk = plan.run / (least..=2 * least).find(fits)?;
         let per_row = width / pixels;
         Some(Self { pixels, chunk, per_row, tiles: per_row * plan.output.height })
     }

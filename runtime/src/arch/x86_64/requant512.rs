@@ -31,21 +31,19 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub fn new(plan: &ConvPlan<'a>, block: usize) -> Self {
-        let constants = plan.filter.requant(block);
-        let channel = block * BLOCK;
+        let (filter, channel) = (&plan.filter, block * BLOCK);
         let stored = plan.output.stored.saturating_sub(channel).min(BLOCK);
-        // SAFETY: the arrays hold 64, 16 and 32 bytes.
-        let (bias, pre, mul) = unsafe {
-            (
-                _mm512_loadu_si512(constants.bias.as_ptr().cast()),
-                _mm512_cvtepu8_epi32(_mm_loadu_si128(constants.pre.as_ptr().cast())),
-                _mm256_loadu_si256(constants.mul.as_ptr().cast()),
-            )
-        };
+        let bias = filter.bias[channel..][..BLOCK].as_ptr().cast();
+        let mul = filter.mul[channel..][..BLOCK].as_ptr().cast();
+        let pre = filter.pre[channel..][..BLOCK].as_ptr().cast();
+        // SAFETY: sixteen constants each: 64, 32 and 16 bytes, in the byte order of the processor.
+        let (bias, mul, pre) =
+            unsafe { (_mm512_loadu_si512(bias), _mm256_loadu_si256(mul), _mm_loadu_si128(pre)) };
+        let pre = _mm512_cvtepu8_epi32(pre);
         let twice = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
         let mul = _mm512_permutexvar_epi64(twice, _mm512_castsi256_si512(mul));
         let stored = ((1u32 << stored) - 1) as u16;
-        Self { weights: plan.filter.block_weights(block), bias, pre, mul, channel, stored }
+        Self { weights: filter.block_weights(block), bias, pre, mul, channel, stored }
     }
 }
 

@@ -1,0 +1,214 @@
+//! Runs a model over a batch of samples in the caller's arena.
+//!
+//! Sample `s` owns the bytes `s * sample_arena_bytes..(s + 1) * sample_arena_bytes`. Of weights and activations, the
+//! larger stays in the cache: an operation with more weights runs for all samples before the next one starts,
+//! neighbouring operations with more activations run together for one sample after the other. The result does not
+//! depend on it, nor on the batch.
+
+mod input;
+mod step;
+
+use crate::arch::{Available, Backend, Session};
+use crate::format::Model;
+use crate::ops;
+use crate::plan::{Op, Tensor};
+use core::error::Error;
+use core::fmt;
+pub use input::InputWriter;
+use step::Step;
+
+/// Operations that run together for one sample after the other.
+type Group<'a> = heapless::Vec<Step<'a>, GROUP>;
+
+/// Most operations of a group. Without `std`, where stacks are small and a batch is mostly one sample, every operation
+/// stands alone.
+const GROUP: usize = if cfg!(feature = "std") { 16 } else { 1 };
+
+/// Why a batch could not run.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecError {
+    /// The arena is smaller than [`Model::arena_bytes`] of the batch.
+    ArenaTooSmall {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes given.
+        given: usize,
+    },
+    /// The slice for logits does not have `batch * classes` entries.
+    LogitsLength {
+        /// Entries needed.
+        expected: usize,
+        /// Entries given.
+        found: usize,
+    },
+    /// An operation that the parser should have refused. Never seen for a parsed model; reported rather than
+    /// panicked upon.
+    Inconsistent {
+        /// Index of the operation.
+        op: usize,
+    },
+}
+
+impl fmt::Display for ExecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ArenaTooSmall { needed, given } => {
+                write!(f, "arena of {given} bytes, {needed} needed")
+            }
+            Self::LogitsLength { expected, found } => {
+                write!(f, "room for {found} logits, {expected} needed")
+            }
+            Self::Inconsistent { op } => write!(f, "operation {op} does not fit its tensors"),
+        }
+    }
+}
+
+impl Error for ExecError {}
+
+/// The bytes of a tensor after the operation that wrote it.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'t> {
+    /// Layout.
+    pub tensor: Tensor,
+    /// The whole tensor, border included.
+    pub bytes: &'t [u8],
+}
+
+impl TensorView<'_> {
+    /// The value of channel `c` at row `y` and column `x`; none outside the tensor.
+    pub fn get(&self, y: usize, x: usize, c: usize) -> Option<u8> {
+        let t = &self.tensor;
+        let inside = y < t.height && x < t.width && c < t.channels;
+        inside.then(|| self.bytes.get(t.index(y, x, c)).copied())?
+    }
+}
+
+/// Runs one model with one backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Executor<'m, 'a> {
+    model: &'m Model<'a>,
+    backend: Available,
+}
+
+impl<'m, 'a> Executor<'m, 'a> {
+    /// None if this CPU cannot run the backend.
+    pub fn new(model: &'m Model<'a>, backend: Backend) -> Option<Self> {
+        Some(Self { model, backend: backend.available()? })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'m Model<'a> {
+        self.model
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> Backend {
+        self.backend.backend()
+    }
+
+    /// The backend's kernels.
+    pub fn available(&self) -> Available {
+        self.backend
+    }
+
+    /// Starts a new image for a sample: the input tensor becomes zero point throughout, and rows of noisy
+    /// pixels are then given to the writer. Rows not given stay zero point.
+    pub fn write_input<'t>(
+        &self,
+        arena: &'t mut [u8],
+        sample: usize,
+    ) -> Result<InputWriter<'m, 't>, ExecError> {
+        let given = arena.len();
+        let error = ExecError::ArenaTooSmall { needed: self.model.arena_bytes(sample + 1), given };
+        let input = self.model.input();
+        let tensor = input.operand.tensor;
+        let bytes = self.sample(arena, sample).and_then(|bytes| bytes.get_mut(tensor.range()));
+        let bytes = bytes.ok_or(error)?;
+        bytes.fill(tensor.zero_point);
+        Ok(InputWriter { input, bytes })
+    }
+
+    /// Runs the model over the first `batch` samples of the arena, whose inputs were written before.
+    ///
+    /// `logits` receives `batch * classes` values, one row per sample. After each operation with an output
+    /// tensor, `observer` is called for each sample with the operation's index, the sample and the tensor; for each
+    /// sample in the order of the operations.
+    /// The inputs may be overwritten.
+    pub fn run(
+        &self,
+        arena: &mut [u8],
+        batch: usize,
+        logits: &mut [i32],
+        mut observer: impl FnMut(usize, usize, TensorView<'_>),
+    ) -> Result<(), ExecError> {
+        let (needed, given) = (self.model.arena_bytes(batch), arena.len());
+        if given < needed {
+            return Err(ExecError::ArenaTooSmall { needed, given });
+        }
+        let (expected, found) = (batch.saturating_mul(self.model.classes()), logits.len());
+        if found != expected {
+            return Err(ExecError::LogitsLength { expected, found });
+        }
+        let mut session = self.backend.session();
+        let mut group = Group::new();
+        for (index, op) in self.model.ops().enumerate() {
+            let Some(step) = Step::new(index, &op)? else {
+                self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
+                self.logits(index, &op, arena, logits)?;
+                continue;
+            };
+            if group.is_full() || !step.is_mostly_activations() {
+                self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
+            }
+            let alone = !step.is_mostly_activations();
+            // There is room: the group was flushed if it was full.
+            let _ = group.push(step);
+            if alone {
+                self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
+            }
+        }
+        self.flush(&mut group, &mut session, arena, batch, &mut observer)
+    }
+
+    /// Runs a group of operations, sample by sample, and empties it.
+    fn flush(
+        &self,
+        group: &mut Group<'a>,
+        session: &mut Session,
+        arena: &mut [u8],
+        batch: usize,
+        observer: &mut impl FnMut(usize, usize, TensorView<'_>),
+    ) -> Result<(), ExecError> {
+        for sample in 0..batch {
+            for step in group.iter() {
+                let error = ExecError::Inconsistent { op: step.index };
+                let memory = self.sample(arena, sample).ok_or(error)?;
+                observer(step.index, sample, step.run(session, memory).ok_or(error)?);
+            }
+        }
+        group.clear();
+        Ok(())
+    }
+
+    fn logits(
+        &self,
+        index: usize,
+        op: &Op<'_>,
+        arena: &mut [u8],
+        logits: &mut [i32],
+    ) -> Result<(), ExecError> {
+        let Op::Logits(op) = op else { return Ok(()) };
+        let error = ExecError::Inconsistent { op: index };
+        for (sample, logits) in logits.chunks_exact_mut(self.model.classes()).enumerate() {
+            let memory = self.sample(arena, sample).ok_or(error)?;
+            ops::logits(op, memory.get(op.input.tensor.range()).ok_or(error)?, logits);
+        }
+        Ok(())
+    }
+
+    fn sample<'t>(&self, arena: &'t mut [u8], sample: usize) -> Option<&'t mut [u8]> {
+        let bytes = self.model.sample_arena_bytes();
+        arena.get_mut(bytes.checked_mul(sample)?..)?.get_mut(..bytes)
+    }
+}
