@@ -4,6 +4,7 @@
 //! standard error as one line. Exit codes: 0 done, 1 a check that the verb makes does not hold, 2 everything that kept
 //! it from running.
 
+mod bench;
 mod certify;
 mod compile;
 mod data_args;
@@ -40,6 +41,7 @@ enum Verb {
     Predict(predict::Args),
     Certify(certify::Args),
     Replay(replay::Args),
+    Bench(bench::Args),
 }
 
 /// Runs the command line of this process.
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Certify(args) => certify::run(args),
         Verb::Replay(args) => replay::run(args),
+        Verb::Bench(args) => bench::run(args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

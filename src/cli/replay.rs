@@ -107,7 +107,7 @@ fn replay(args: &Args, group: &[Stored], bar: &ProgressBar) -> Result<usize, Cli
     let request = Request::new(&file, &model, (data.as_ref(), split), votes);
     let table = OwnedTable::find_or_make(&model, request.plan)?;
     let mut arenas = args.compute.arenas(&model);
-    let mut workers = Workers::new(&model, &mut arenas, &args.compute)?;
+    let mut workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
     let mut different = 0;
     for Stored { seed, record, .. } in group {
         let found = request.certify(record.idx, (seed, record.seed_source), &table, &mut workers)?;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use ringfence_runtime::certificate::{CertificateTable, Method, Outcome, conclude};
+use ringfence_runtime::format::layout::ALIGN;
 use ringfence_runtime::smooth::{
     Counts, Error, Image, Prediction, Purpose, Scores, Seed, Smoother, Verdict, Vote, add_counts,
 };
@@ -20,7 +21,7 @@ pub(super) struct ComputeArgs {
     /// Threads that share the samples of an image; all logical processors if not given
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Instruction set: scalar, avx2 or avx512vnni; the fastest that this processor has if not given
+    /// Instruction set (`ringfence bench` lists them); the fastest that this processor has if not given
     #[arg(long, value_name = "NAME", value_parser = parse_backend)]
     backend: Option<Backend>,
     /// Samples computed side by side in one thread's arena
@@ -42,12 +43,34 @@ impl ComputeArgs {
     }
 
     /// One arena a thread: all the memory that inference takes.
-    pub fn arenas(&self, model: &Model<'_>) -> Vec<Vec<u8>> {
-        vec![vec![0; model.arena_bytes(self.batch())]; self.threads()]
+    pub fn arenas(&self, model: &Model<'_>) -> Vec<Arena> {
+        (0..self.threads()).map(|_| Arena::new(model, self.batch())).collect()
     }
 }
 
-fn parse_backend(name: &str) -> Result<Backend, String> {
+/// Memory of one worker. It starts a cache line, so that no row of a tensor straddles two without need.
+pub(super) struct Arena {
+    memory: Vec<u8>,
+    start: usize,
+    bytes: usize,
+}
+
+impl Arena {
+    /// Room for a batch.
+    pub fn new(model: &Model<'_>, batch: usize) -> Self {
+        let bytes = model.arena_bytes(batch);
+        let memory = vec![0; bytes + ALIGN];
+        let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
+        Self { memory, start, bytes }
+    }
+
+    /// The room.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..][..self.bytes]
+    }
+}
+
+pub(super) fn parse_backend(name: &str) -> Result<Backend, String> {
     let available: Vec<_> =
         Backend::ALL.into_iter().filter(|backend| backend.is_available()).map(Backend::name).collect();
     match Backend::from_name(name) {
@@ -74,19 +97,15 @@ pub(super) struct Workers<'m, 'a, 's> {
 }
 
 impl<'m, 'a, 's> Workers<'m, 'a, 's> {
-    /// One worker an arena of [`ComputeArgs::arenas`].
-    pub fn new(
-        model: &'m Model<'a>,
-        arenas: &'s mut [Vec<u8>],
-        compute: &ComputeArgs,
-    ) -> Result<Self, CliError> {
+    /// One worker an arena.
+    pub fn new(model: &'m Model<'a>, arenas: &'s mut [Arena], backend: Backend) -> Result<Self, CliError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(arenas.len())
             .build()
             .map_err(|error| CliError::failed("worker threads", error))?;
         let smoothers = arenas
             .iter_mut()
-            .map(|arena| Smoother::with_backend(model, arena, compute.backend()))
+            .map(|arena| Smoother::with_backend(model, arena.bytes(), backend))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| CliError::failed("worker threads", error))?;
         let batch = smoothers.iter().map(Smoother::batch).max().unwrap_or(1);
@@ -140,7 +159,7 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
     }
 
     /// Votes of samples `0..n`.
-    fn tally(
+    pub fn tally(
         &mut self,
         image: &Image<'_>,
         seed: &Seed,

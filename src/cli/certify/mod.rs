@@ -87,7 +87,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let table = OwnedTable::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let mut arenas = args.compute.arenas(&model);
-    let mut workers = Workers::new(&model, &mut arenas, &args.compute)?;
+    let mut workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
 
     let bar = progress_bar("certify");
     let settings = settings(&args, &request, seeds);

@@ -104,7 +104,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     };
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let mut arenas = args.compute.arenas(&model);
-    let workers = Workers::new(&model, &mut arenas, &args.compute)?;
+    let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
     let mut oracle = Oracle { model: &model, workers, task, n: args.n, seeds };
     let answers = answer_all(&args, &source, &mut oracle)?;
     conclude(&args, &file, &source, &oracle, &answers)
