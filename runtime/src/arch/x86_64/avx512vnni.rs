@@ -15,6 +15,11 @@ use core::arch::x86_64::*;
 /// Bytes of one weight group, `[16][4]`.
 const GROUP: usize = BLOCK * CHANNEL_GROUP;
 
+/// Steps of a window that overlaps its neighbours, as in a 3 x 3 convolution of stride 1.
+const TAPS: usize = 3;
+/// Pixels that share broadcasts.
+const STRETCH: usize = 8;
+
 /// See [`ops::conv`](crate::ops::conv).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(crate) fn conv(mut job: ConvJob<'_>) {
@@ -58,7 +63,12 @@ fn tile<const P: usize, const B: usize>(
     x: usize,
 ) -> usize {
     debug_assert!(y < job.plan().output.height && x + P <= job.plan().output.width);
-    let acc = accumulate::<P, B>(blocks, job, y, x);
+    // Windows that are three steps wide share two of them with their neighbour.
+    let acc = if P >= STRETCH && job.plan().run == TAPS * job.plan().step_x {
+        accumulate_taps::<P, B>(blocks, job, y, x)
+    } else {
+        accumulate::<P, B>(blocks, job, y, x)
+    };
     let stored = job.plan().output.stored;
     for (acc, block) in acc.iter().zip(blocks) {
         let (output, residual) = job.places(y, x, block.channel);
@@ -105,6 +115,52 @@ fn accumulate<const P: usize, const B: usize>(
                 }
             }
             weights = weights.map(|w| w.wrapping_add(GROUP));
+        }
+    }
+    acc
+}
+
+/// As [`accumulate`], for windows of [`TAPS`] steps: each broadcast serves all pixels whose windows hold it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn accumulate_taps<const P: usize, const B: usize>(
+    blocks: &[Block<'_>; B],
+    job: &ConvJob<'_>,
+    y: usize,
+    x: usize,
+) -> [[__m512i; P]; B] {
+    let plan = job.plan();
+    let mut acc: [[__m512i; P]; B] = core::array::from_fn(|b| [blocks[b].bias; P]);
+    let step = plan.step_x;
+    let tap = step / CHANNEL_GROUP * GROUP;
+    for row in 0..plan.rows {
+        let start = job.input().as_ptr().wrapping_add(plan.window(y, x) + row * plan.row_bytes);
+        for group in 0..step / CHANNEL_GROUP {
+            let at = row * TAPS * tap + group * GROUP;
+            let w: [[__m512i; B]; TAPS] = core::array::from_fn(|t| {
+                core::array::from_fn(|b| {
+                    let weights = blocks[b].weights.as_ptr().wrapping_add(at + t * tap);
+                    // SAFETY: the plan has checked that a block holds `rows * run` weights for each output.
+                    unsafe { _mm512_loadu_si512(weights.cast()) }
+                })
+            });
+            // Eight pixels at a time: a loop this short is unrolled, and accumulators stay in registers.
+            for first in (0..P).step_by(STRETCH) {
+                for q in 0..STRETCH + TAPS - 1 {
+                    let u = start.wrapping_add((first + q) * step + group * CHANNEL_GROUP).cast::<i32>();
+                    // SAFETY: the last pixel's window ends with the last of these; plan and job have checked that it
+                    // lies in the input.
+                    let u = _mm512_set1_epi32(unsafe { u.read_unaligned() });
+                    for (t, w) in w.iter().enumerate() {
+                        if (t..t + STRETCH).contains(&q) {
+                            for b in 0..B {
+                                let acc = &mut acc[b][first + q - t];
+                                *acc = _mm512_dpbusd_epi32(*acc, u, w[b]);
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
     acc
