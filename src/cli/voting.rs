@@ -20,7 +20,7 @@ pub(super) struct ComputeArgs {
     /// Threads that share the samples of an image; all logical processors if not given
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Instruction set: scalar, avx2 or avx512vnni; the fastest that this processor has if not given
+    /// Instruction set: scalar, avx2, avxvnni or avx512vnni; the fastest that this processor has if not given
     #[arg(long, value_name = "NAME", value_parser = parse_backend)]
     backend: Option<Backend>,
     /// Samples computed side by side in one thread's arena

@@ -17,19 +17,22 @@ pub enum Backend {
     Scalar,
     /// x86-64 with AVX2.
     Avx2,
+    /// x86-64 with AVX2 and AVX-VNNI.
+    AvxVnni,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
 }
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
 
     /// The name that [`from_name`](Self::from_name) takes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avxvnni",
             Self::Avx512Vnni => "avx512vnni",
         }
     }
@@ -46,9 +49,11 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86_64::has_avx2(),
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => x86_64::has_avxvnni(),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => x86_64::has_avx512vnni(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512Vnni => false,
+            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => false,
         }
     }
 
@@ -82,9 +87,12 @@ impl Available {
             Backend::Avx2 => unsafe { x86_64::avx2::conv(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
+            Backend::AvxVnni => unsafe { x86_64::avxvnni::conv(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
             Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
             #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::Avx512Vnni => ops::conv(job),
+            Backend::Avx2 | Backend::AvxVnni | Backend::Avx512Vnni => ops::conv(job),
         }
     }
 }

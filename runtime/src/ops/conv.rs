@@ -132,6 +132,18 @@ impl<'a> ConvJob<'a> {
         Some((plan, &bytes[plan.tensor.index(y, x, channel)..]))
     }
 
+    /// The residual's plan and its whole tensor.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn residual_bytes(&self) -> Option<(ResidualPlan, &'a [u8])> {
+        self.residual
+    }
+
+    /// The whole output tensor.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn output_bytes(&mut self) -> &mut [u8] {
+        self.output
+    }
+
     /// The bytes of the output from a channel of pixel `(y, x)` on.
     pub(crate) fn output(&mut self, y: usize, x: usize, channel: usize) -> &mut [u8] {
         &mut self.output[self.plan.output.index(y, x, channel)..]

@@ -2,6 +2,9 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512vnni;
+pub(crate) mod avxvnni;
+mod requant256;
+mod scan;
 
 /// Whether AVX2 code may run.
 pub fn has_avx2() -> bool {
@@ -9,6 +12,14 @@ pub fn has_avx2() -> bool {
     return std::is_x86_feature_detected!("avx2");
     #[cfg(not(feature = "std"))]
     cfg!(target_feature = "avx2")
+}
+
+/// Whether code with AVX2 and AVX-VNNI may run.
+pub fn has_avxvnni() -> bool {
+    #[cfg(feature = "std")]
+    return has_avx2() && std::is_x86_feature_detected!("avxvnni");
+    #[cfg(not(feature = "std"))]
+    cfg!(all(target_feature = "avx2", target_feature = "avxvnni"))
 }
 
 /// Whether code with AVX-512 F, BW, VL and VNNI may run.
