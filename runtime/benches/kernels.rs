@@ -13,7 +13,7 @@ use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Executor, Model, Op};
 use std::collections::BTreeSet;
-use support::{Rng, noisy_image, resnet20};
+use support::{Rng, Style, noisy_image, resnet20};
 
 /// Samples that the network runs at a time.
 const BATCH: usize = 8;
@@ -29,7 +29,7 @@ fn shape(op: &ConvOp<'_>) -> String {
 }
 
 fn convolutions(c: &mut Criterion) {
-    let file = resnet20(&mut Rng(1)).to_bytes();
+    let file = resnet20(&mut Rng(1), 255, Style::Uniform).to_bytes();
     let model = Model::parse(&file).unwrap();
     let mut group = c.benchmark_group("conv");
     let mut seen = BTreeSet::new();
@@ -58,7 +58,7 @@ fn convolutions(c: &mut Criterion) {
 
 fn network(c: &mut Criterion) {
     let mut rng = Rng(1);
-    let network = resnet20(&mut rng);
+    let network = resnet20(&mut rng, 255, Style::Uniform);
     let image = noisy_image(&mut rng, &network);
     let file = network.to_bytes();
     let model = Model::parse(&file).unwrap();

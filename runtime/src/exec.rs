@@ -176,7 +176,7 @@ impl InputWriter<'_, '_> {
             return;
         }
         let row = &mut self.bytes[tensor.index(y, 0, channel)..tensor.index(y, tensor.width, 0)];
-        ops::quantise_row(noisy, input.rules[channel], row, tensor.stored);
+        ops::quantise_row(noisy, input.rules[channel], tensor.top, row, tensor.stored);
     }
 }
 

@@ -15,12 +15,12 @@ pub fn add(op: &AddOp, input: &[u8], residual: Option<&[u8]>, output: &mut [u8])
                 let b = &bytes[second.operand.tensor.index(y, 0, 0)..][..row];
                 for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
                     let sum = rescale(a, op.rescale) + rescale(b, second.rescale);
-                    *out = finish(sum, to.zero_point, op.lo);
+                    *out = finish(sum, &to, op.lo);
                 }
             }
             None => {
                 for (out, &a) in out.iter_mut().zip(a) {
-                    *out = finish(rescale(a, op.rescale), to.zero_point, op.lo);
+                    *out = finish(rescale(a, op.rescale), &to, op.lo);
                 }
             }
         }

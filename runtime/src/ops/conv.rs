@@ -20,6 +20,9 @@ pub struct ConvPlan<'a> {
     pub(crate) run: usize,
     pub(crate) output: Tensor,
     pub(crate) lo: u8,
+    /// Largest value of the input.
+    pub(crate) input_top: u8,
+    pub(crate) pairs: bool,
     pub(crate) residual: Option<ResidualPlan>,
 }
 
@@ -51,6 +54,8 @@ impl<'a> ConvPlan<'a> {
             run: op.kernel[1] * input.stored,
             output,
             lo: op.lo,
+            input_top: input.top,
+            pairs: op.pairs,
             residual: op
                 .residual
                 .map(|residual| ResidualPlan { rescale: residual.rescale, tensor: residual.operand.tensor }),
@@ -172,7 +177,7 @@ pub fn conv(mut job: ConvJob<'_>) {
                     }
                 }
                 for (out, sum) in job.output(y, x, channel)[..stored].iter_mut().zip(sums) {
-                    *out = finish(sum, output.zero_point, plan.lo);
+                    *out = finish(sum, output, plan.lo);
                 }
             }
         }
@@ -209,7 +214,8 @@ mod tests {
     fn tensor(height: usize, width: usize, channels: usize, border: usize) -> Operand {
         let stored = channels.next_multiple_of(4);
         let bytes = (height + 2 * border) * (width + 2 * border) * stored;
-        let tensor = Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, bytes };
+        let tensor =
+            Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, top: 255, bytes };
         Operand { index: 0, tensor }
     }
 
@@ -233,6 +239,7 @@ mod tests {
             stride: [1, 1],
             pad: [1, 1],
             lo: 0,
+            pairs: false,
             filter,
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn write_copy(
                     *noisy = noisy.saturating_add(i16::from(pixel));
                 }
                 let target = &mut tensor[layout.index(y, x, c)..layout.index(y, end, 0)];
-                quantise_row(noisy, input.rules[c], target, layout.stored);
+                quantise_row(noisy, input.rules[c], layout.top, target, layout.stored);
             }
         }
     }

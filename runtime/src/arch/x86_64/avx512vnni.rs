@@ -11,7 +11,7 @@
 //! Requantisation takes four pixels at a time. Packing their 32-bit lanes to bytes leaves dword `4 l + p` with
 //! channels `4 l..4 l + 4` of pixel `p`; one transposition puts pixels in order, and the same one brings a
 //! residual into the packed order. Saturating 16-bit sums are exact here: whatever saturates is clamped to the
-//! same end by the final clamp to `lo..=255`.
+//! same end by the final clamp to `lo..=top`.
 
 use crate::format::layout::{BLOCK, CHANNEL_GROUP};
 use crate::ops::{ConvJob, ConvPlan};
@@ -175,6 +175,7 @@ fn finish<const P: usize>(
     let zero_point = _mm512_set1_epi16(plan.output.zero_point.into());
     let bytes = _mm512_packus_epi16(_mm512_adds_epi16(low, zero_point), _mm512_adds_epi16(high, zero_point));
     let bytes = _mm512_max_epu8(bytes, _mm512_set1_epi8(plan.lo.cast_signed()));
+    let bytes = _mm512_min_epu8(bytes, _mm512_set1_epi8(plan.output.top.cast_signed()));
     let bytes = _mm512_permutexvar_epi32(transpose, bytes);
     store::<P>(bytes, job.output(y, x, block.channel), plan.output.stored, block.stored);
 }

@@ -3,7 +3,7 @@
 //! Packing the two halves of a pixel to 16 bits leaves channels 0..4, 8..12 in the low lane and 4..8, 12..16 in
 //! the high one; packing two such pixels to bytes keeps this order. One permutation of dwords brings it to
 //! memory order, and the inverse one brings a residual into the packed order. Saturating 16-bit sums are exact
-//! here: whatever saturates is clamped to the same end by the final clamp to `lo..=255`.
+//! here: whatever saturates is clamped to the same end by the final clamp to `lo..=top`.
 
 use super::scan::Place;
 use crate::format::layout::BLOCK;
@@ -27,6 +27,7 @@ pub(super) struct Block<'a> {
     zero_point: __m256i,
     /// u8.
     lo: __m256i,
+    top: __m256i,
     /// First channel.
     channel: usize,
     /// How many of the channels are stored.
@@ -52,6 +53,7 @@ impl<'a> Block<'a> {
             mul: _mm256_permute4x64_epi64::<0b11_01_10_00>(mul),
             zero_point: _mm256_set1_epi16(plan.output.zero_point.into()),
             lo: _mm256_set1_epi8(plan.lo.cast_signed()),
+            top: _mm256_set1_epi8(plan.output.top.cast_signed()),
             channel,
             stored: plan.output.stored.saturating_sub(channel).min(BLOCK),
         }
@@ -60,6 +62,11 @@ impl<'a> Block<'a> {
     /// Whether all sixteen are stored.
     pub fn is_full(&self) -> bool {
         self.stored == BLOCK
+    }
+
+    /// Whether the last eight are not stored at all.
+    pub fn is_half(&self) -> bool {
+        self.stored <= BLOCK / 2
     }
 
     /// Requantises and stores the first `count` pixels of a tile. `FULL` is [`is_full`](Self::is_full): both
@@ -109,7 +116,7 @@ impl<'a> Block<'a> {
             b = _mm256_adds_epi16(b, d);
         }
         let (a, b) = (_mm256_adds_epi16(a, self.zero_point), _mm256_adds_epi16(b, self.zero_point));
-        let bytes = _mm256_max_epu8(_mm256_packus_epi16(a, b), self.lo);
+        let bytes = _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(a, b), self.lo), self.top);
         _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
     }
 

@@ -15,6 +15,15 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Row `y`, column `x`.
+    pub fn new(plan: &ConvPlan<'_>, y: usize, x: usize) -> Self {
+        Self {
+            input: plan.window(y, x),
+            residual: plan.residual.map_or(0, |residual| residual.tensor.index(y, x, 0)),
+            output: plan.output.index(y, x, 0),
+        }
+    }
+
     #[inline]
     fn plus(self, step: &Self) -> Self {
         Self {
@@ -41,13 +50,9 @@ pub(super) struct Scan {
 
 impl Scan {
     pub fn new(plan: &ConvPlan<'_>) -> Self {
-        let (output, residual) = (&plan.output, plan.residual.map(|residual| residual.tensor));
-        let place = |y: usize, x: usize| Place {
-            input: plan.window(y, x),
-            residual: residual.map_or(0, |tensor| tensor.index(y, x, 0)),
-            output: output.index(y, x, 0),
-        };
-        let [next, right, last, down] = [place(0, 0), place(0, 1), place(0, output.width - 1), place(1, 0)];
+        let output = &plan.output;
+        let [next, right, last, down] =
+            [(0, 0), (0, 1), (0, output.width - 1), (1, 0)].map(|(y, x)| Place::new(plan, y, x));
         let step = |from: Place, to: Place| Place {
             input: to.input.wrapping_sub(from.input),
             residual: to.residual.wrapping_sub(from.residual),
@@ -73,12 +78,15 @@ impl Scan {
         let [right, down] = &self.steps;
         let mut place = self.next;
         let mut places = [place; P];
-        if self.columns > P {
+        if self.columns >= P {
             for slot in &mut places {
-                *slot = place;
-                place = place.plus(right);
+                (*slot, place) = (place, place.plus(right));
             }
-            (self.next, self.columns, self.left) = (place, self.columns - P, self.left - P);
+            (self.columns, self.left) = (self.columns - P, self.left - P);
+            if self.columns == 0 {
+                (self.columns, place) = (self.width, places[P - 1].plus(down));
+            }
+            self.next = place;
             return (places, P);
         }
         let count = self.left.min(P);
