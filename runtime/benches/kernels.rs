@@ -1,5 +1,6 @@
 //! Convolutions of the CIFAR ResNet-20 and the whole network, for every backend of this CPU.
 //!
+//! With activations of eight bits, of seven bits, and of seven bits with weights small enough to be summed in pairs.
 //! Throughput of a convolution is in multiply-accumulates, of the network in samples.
 
 // A benchmark stops at the first thing that is wrong.
@@ -13,10 +14,14 @@ use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Executor, Model, Op};
 use std::collections::BTreeSet;
-use support::{Rng, noisy_image, resnet20};
+use support::{Network, Rng, Style, noisy_image, resnet20};
 
 /// Samples that the network runs at a time.
 const BATCH: usize = 8;
+
+/// Name, largest activation, weights.
+const KINDS: [(&str, u8, Style); 3] =
+    [("8 bits", 255, Style::Uniform), ("7 bits", 127, Style::Uniform), ("7 bits, pairs", 127, Style::Small)];
 
 fn backends() -> impl Iterator<Item = Backend> {
     Backend::ALL.into_iter().filter(|backend| backend.is_available())
@@ -29,9 +34,14 @@ fn shape(op: &ConvOp<'_>) -> String {
 }
 
 fn convolutions(c: &mut Criterion) {
-    let file = resnet20(&mut Rng(1)).to_bytes();
-    let model = Model::parse(&file).unwrap();
-    let mut group = c.benchmark_group("conv");
+    for (kind, top, style) in KINDS {
+        let file = resnet20(&mut Rng(1), top, style).to_bytes();
+        convolutions_of(c, kind, &Model::parse(&file).unwrap());
+    }
+}
+
+fn convolutions_of(c: &mut Criterion, kind: &str, model: &Model<'_>) {
+    let mut group = c.benchmark_group(format!("conv, {kind}"));
     let mut seen = BTreeSet::new();
     for op in model.ops() {
         let Op::Conv(conv) = op else { continue };
@@ -58,12 +68,17 @@ fn convolutions(c: &mut Criterion) {
 }
 
 fn network(c: &mut Criterion) {
-    let mut rng = Rng(1);
-    let network = resnet20(&mut rng);
-    let image = noisy_image(&mut rng, &network);
+    for (kind, top, style) in KINDS {
+        network_of(c, kind, &resnet20(&mut Rng(1), top, style));
+    }
+}
+
+fn network_of(c: &mut Criterion, kind: &str, network: &Network) {
+    let mut rng = Rng(2);
+    let image = noisy_image(&mut rng, network);
     let file = network.to_bytes();
     let model = Model::parse(&file).unwrap();
-    let mut group = c.benchmark_group("resnet20");
+    let mut group = c.benchmark_group(format!("resnet20, {kind}"));
     group.throughput(Throughput::Elements(BATCH as u64));
     for backend in backends() {
         let executor = Executor::new(&model, backend).unwrap();

@@ -50,7 +50,10 @@ pub(super) fn text(report: &Report) -> String {
             report.compiler.as_deref().unwrap_or("an unknown program")
         ),
         format!("sha256  {} (of ONNX {})", report.sha256, report.source_sha256),
-        format!("image   {height}x{width}x{channels} (rows, columns, channels)"),
+        format!(
+            "image   {height}x{width}x{channels} (rows, columns, channels), activations of {} bits",
+            report.activation_bits
+        ),
         format!("classes {}: {}", report.classes.len(), report.classes.join(", ")),
         String::new(),
         format!(

@@ -1,7 +1,7 @@
 //! Integer weights, biases and multipliers of one layer.
 
 use ndarray::{Array3, Array4, ArrayView3, Axis};
-use ringfence_runtime::format::layout::MAX_BIAS;
+use ringfence_runtime::format::layout::{CHANNEL_GROUP, MAX_BIAS, MAX_PAIR};
 
 use super::error::CompileError;
 use super::network::{Activation, Layer, Window};
@@ -48,6 +48,21 @@ fn largest(kernel: &ArrayView3<'_, f32>) -> f64 {
     kernel.iter().fold(0.0, |largest, w| f64::from(w.abs()).max(largest))
 }
 
+/// Largest sum of the positive weights of a 16-bit lane over two groups, or of the magnitudes of the negative ones: the
+/// sums that [`pairs_fit`](ringfence_runtime::format::pairs_fit) bounds.
+fn largest_pair(kernel: &ArrayView3<'_, f32>) -> f64 {
+    let (rows, columns, channels) = kernel.dim();
+    let stored = channels.next_multiple_of(CHANNEL_GROUP);
+    let lanes = (columns * stored).div_ceil(2 * CHANNEL_GROUP) * 2;
+    let mut sums = vec![[0.0; 2]; rows * lanes];
+    for ((row, column, channel), w) in kernel.indexed_iter() {
+        let k = column * stored + channel;
+        let lane = k / (2 * CHANNEL_GROUP) * 2 + k % CHANNEL_GROUP / 2;
+        sums[row * lanes + lane][usize::from(*w < 0.0)] += f64::from(w.abs());
+    }
+    sums.into_iter().flatten().fold(0.0, f64::max)
+}
+
 /// What each weight of a kernel usually meets: the mean of its channel, less where the window sticks out of the map.
 /// `positions` are the rows and columns of the result.
 pub fn usual(window: &Window, input: &Activation, means: &[f64], positions: (usize, usize)) -> Array3<f64> {
@@ -63,7 +78,8 @@ pub fn usual(window: &Window, input: &Activation, means: &[f64], positions: (usi
     })
 }
 
-/// Weights with one scale per output channel, the largest becoming 127. What rounding them takes from the usual result
+/// Weights with one scale per output channel, the largest becoming 127, or less where activations of seven bits allow
+/// products to be summed in pairs of groups (few channels need it, by little). What rounding them takes from the usual result
 /// is given back through the bias (bias correction of Nagel et al., *Data-Free Quantization Through Weight Equalization
 /// and Bias Correction*, 2019, with measured means).
 pub fn quantise(
@@ -74,11 +90,14 @@ pub fn quantise(
     target: &Target,
 ) -> Result<Filter, CompileError> {
     let mut weight = Array4::zeros(window.weight.dim());
+    let narrow = input.top <= 127 && layer.output.is_some();
     let (mut biases, mut requants) = (Vec::new(), Vec::new());
     let kernels = window.weight.axis_iter(Axis(0)).zip(weight.axis_iter_mut(Axis(0)));
     for ((kernel, mut integers), bias) in kernels.zip(&window.bias) {
         let bias = f64::from(*bias);
-        let scale = weight_scale(&kernel, bias, input, target);
+        // Below the limit by what rounding four weights may add.
+        let pair = if narrow { largest_pair(&kernel) / f64::from(MAX_PAIR - 2) } else { 0.0 };
+        let scale = weight_scale(&kernel, bias, input, target).max(pair);
         integers.zip_mut_with(&kernel, |q, w| *q = (f64::from(*w) / scale).round() as i8);
         let pairs = kernel.iter().zip(&integers).zip(usual);
         let lost: f64 = pairs.map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual).sum();

@@ -14,14 +14,15 @@ const NOISE_REACH: f64 = 3.5;
 pub struct InputScale {
     /// Scale of tensor 0.
     pub scale: Scale,
-    /// (mul, add) of each channel: `u = clamp((m * mul + add) >> 16, 0, 255)` for a noisy pixel m.
+    /// (mul, add) of each channel: `u = clamp((m * mul + add) >> 16, 0, top)` for a noisy pixel m.
     pub rules: Vec<(i32, i32)>,
 }
 
-/// The rule for images normalised by `affine` (of pixels with full scale 1) under noise of deviation `sigma`.
+/// The rule for images normalised by `affine` (of pixels with full scale 1) under noise of deviation `sigma`, with
+/// levels up to `top`.
 ///
 /// All channels share scale and zero point, so that the border can stand for a normalised zero in each of them.
-pub fn input_scale(affine: &Affine, sigma: f64) -> Result<InputScale, CompileError> {
+pub fn input_scale(affine: &Affine, sigma: f64, top: u8) -> Result<InputScale, CompileError> {
     let channels = affine.mul.len();
     if channels > MAX_INPUT_CHANNELS {
         return Err(CompileError::TooLarge {
@@ -35,7 +36,7 @@ pub fn input_scale(affine: &Affine, sigma: f64) -> Result<InputScale, CompileErr
     let ends =
         affine.mul.iter().zip(&affine.add).map(|(mul, add)| (add - mul * reach, mul * (1.0 + reach) + add));
     let (lo, hi) = ends.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
-    let scale = Scale::covering((lo, hi), 0.0);
+    let scale = Scale::covering((lo, hi), top, 0.0);
     let one = 2f64.powi(INPUT_SHIFT as i32);
     let rules = affine.mul.iter().zip(&affine.add).map(|(mul, add)| {
         let factor = mul / (255.0 * scale.scale) * one;

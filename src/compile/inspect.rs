@@ -26,6 +26,8 @@ pub struct Report {
     pub source_sha256: String,
     /// Rows, columns and channels of the image.
     pub input: [usize; 3],
+    /// Bits of the activations: 7 if no tensor holds more than 127.
+    pub activation_bits: u8,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Operations in the order they run.
@@ -65,6 +67,8 @@ pub struct Layer {
     pub residual: bool,
     /// Clamped at zero from below.
     pub relu: bool,
+    /// Products of two groups of weights can be summed in 16 bits.
+    pub pairs: bool,
     /// Multiplications.
     pub macs: u64,
     /// Weights without padding.
@@ -125,6 +129,7 @@ pub fn inspect(model: &Model<'_>) -> Report {
         sha256: hex(&model.sha256()),
         source_sha256: hex(model.source_sha256()),
         input: [input.height, input.width, input.channels],
+        activation_bits: if model.tensors().all(|tensor| tensor.top <= 127) { 7 } else { 8 },
         classes: (0..model.classes()).filter_map(|i| model.class_name(i)).map(str::to_owned).collect(),
         macs: layers.iter().map(|layer| layer.macs).sum(),
         weights: layers.iter().map(|layer| layer.weights).sum(),
@@ -160,6 +165,7 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         stride,
         residual: op.residual().is_some(),
         relu: output.is_some_and(|tensor| tensor.zero_point == lo),
+        pairs: matches!(op, Op::Conv(op) if op.pairs),
         macs: op.macs(),
         weights: filter.map_or(0, |filter| filter.outputs * volume),
         weight_bytes: filter

@@ -48,7 +48,7 @@ impl<'d> Job<'d> {
         let network = lower::lower(&folded.graph)?;
         limits::check(&network)?;
         let classes = limits::class_names(&network, data, options)?;
-        let input = input::input_scale(&folded.input, options.sigma)?;
+        let input = input::input_scale(&folded.input, options.sigma, options.activation_bits.top())?;
         let noise = noise::generate(options.sigma, data.shape().bytes())?;
         let tables = options.tables.iter().map(|spec| spec.table(options.sigma, noise.tv_budget));
         let tables = tables.collect::<Result<_, _>>()?;
@@ -116,6 +116,7 @@ impl<'d> Job<'d> {
             schema: meta::SCHEMA.into(),
             compiler: concat!("ringfence ", env!("CARGO_PKG_VERSION")).into(),
             name: name.into(),
+            activation_bits: self.options.activation_bits.top().count_ones() as u8,
             calibration: CalibrationMeta {
                 data: self.data.name().into(),
                 images: self.options.images.min(self.data.len()),

@@ -21,6 +21,8 @@ pub struct Meta {
     pub compiler: String,
     /// Name of the model.
     pub name: String,
+    /// Bits of the activations.
+    pub activation_bits: u8,
     /// Options of the calibration.
     pub calibration: CalibrationMeta,
     /// Activations, parallel to the TENSORS section.

@@ -34,7 +34,7 @@ pub mod validate;
 pub mod write;
 
 pub use error::CompileError;
-pub use options::{Options, TableSpec};
+pub use options::{ActivationBits, Options, TableSpec};
 
 use job::Job;
 

@@ -14,6 +14,8 @@ pub struct Options {
     pub images: usize,
     /// Seed of the noise on them.
     pub seed: u64,
+    /// Bits of the activations.
+    pub activation_bits: ActivationBits,
     /// Certificate tables to write.
     pub tables: Vec<TableSpec>,
     /// Mean of each channel (or one for all) that the ONNX model expects to be subtracted; empty for 0.
@@ -28,7 +30,9 @@ impl Options {
     /// The defaults for noise of deviation `sigma`.
     pub fn new(sigma: f64) -> Self {
         let tables = TableSpec::DEFAULTS.to_vec();
-        Self { sigma, images: 256, seed: 0, tables, mean: vec![], std: vec![], classes: vec![] }
+        let activation_bits = ActivationBits::Eight;
+        let [mean, std] = [vec![], vec![]];
+        Self { sigma, images: 256, seed: 0, activation_bits, tables, mean, std, classes: vec![] }
     }
 
     /// Mean and deviation of each of `channels` channels.
@@ -40,6 +44,38 @@ impl Options {
             Some(std) => {
                 Err(CompileError::Option { option: "--std", reason: format!("{std} is not positive") })
             }
+        }
+    }
+}
+
+/// How fine activations are. Seven bits let `vpmaddubsw` multiply exactly, on CPUs that have AVX2 and no dot-product
+/// instruction; all others are as fast with eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivationBits {
+    /// 0..=127.
+    Seven,
+    /// 0..=255.
+    Eight,
+}
+
+impl ActivationBits {
+    /// The largest value.
+    pub fn top(self) -> u8 {
+        match self {
+            Self::Seven => 127,
+            Self::Eight => 255,
+        }
+    }
+}
+
+impl FromStr for ActivationBits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "7" => Ok(Self::Seven),
+            "8" => Ok(Self::Eight),
+            _ => Err(format!("{text:?}: expected 7 or 8")),
         }
     }
 }

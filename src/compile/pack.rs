@@ -2,6 +2,7 @@
 
 use ndarray::{Array4, Axis};
 use ringfence_runtime::format::layout::{ALIGN, BLOCK, CHANNEL_GROUP};
+use ringfence_runtime::format::pairs_fit;
 
 use super::filter::Filter;
 
@@ -16,13 +17,18 @@ pub struct Place {
     pub weights: usize,
     /// Biases, multipliers and shifts.
     pub requant: usize,
+    /// Whether products with activations of seven bits can be summed in pairs of groups.
+    pub pairs_fit: bool,
 }
 
 impl Weights {
     /// Appends a filter.
     pub fn push(&mut self, filter: &Filter) -> Place {
         let weights = self.align();
-        self.0.extend(packed(&filter.weight));
+        let bytes = packed(&filter.weight);
+        let (_, _, columns, channels) = filter.weight.dim();
+        let pairs_fit = pairs_fit(&bytes, columns * channels.next_multiple_of(CHANNEL_GROUP));
+        self.0.extend(bytes);
         let requant = self.align();
         let padded = filter.bias.len().next_multiple_of(BLOCK);
         let rest = padded - filter.bias.len();
@@ -33,7 +39,7 @@ impl Weights {
         self.0.extend(bias.flat_map(i32::to_le_bytes));
         self.0.extend(mul.flat_map(i16::to_le_bytes));
         self.0.extend(pre);
-        Place { weights, requant }
+        Place { weights, requant, pairs_fit }
     }
 
     fn align(&mut self) -> usize {
@@ -94,8 +100,8 @@ mod tests {
             requant: vec![Requant { pre: 4, mul: 9 }; 3],
         };
         let mut weights = Weights::default();
-        assert_eq!(weights.push(&filter), Place { weights: 0, requant: 64 });
-        assert_eq!(weights.push(&filter), Place { weights: 192, requant: 256 });
+        assert_eq!(weights.push(&filter), Place { weights: 0, requant: 64, pairs_fit: true });
+        assert_eq!(weights.push(&filter), Place { weights: 192, requant: 256, pairs_fit: true });
         let bytes = weights.into_bytes();
         assert_eq!(bytes[64 + 4..64 + 8], (-2i32).to_le_bytes());
         assert_eq!(bytes[128..130], 9i16.to_le_bytes());

@@ -11,11 +11,12 @@ use super::requant::{Requant, Rescale};
 use super::scale::Scale;
 use crate::onnx::Padding;
 
-/// Magnitude of a result for which [`Requant::choose`] minimises the error: what u8 activations usually hold.
-const TYPICAL: f64 = 96.0;
+/// Magnitude of a result for which [`Requant::choose`] minimises the error: what activations usually hold, as a part of
+/// the levels they have.
+const TYPICAL: f64 = 96.0 / 255.0;
 
-/// Magnitude that a result of a layer must reach without saturating before the clamp: twice the range of a u8.
-const RANGE: f64 = 512.0;
+/// Magnitude that a result of a layer must reach without saturating before the clamp: twice all levels.
+const RANGE: f64 = 512.0 / 255.0;
 
 /// The largest logit seen in calibration becomes this; the rule saturates four times higher.
 const LOGIT_LEVELS: f64 = 4096.0;
@@ -105,7 +106,9 @@ impl Quantiser<'_> {
         let residual = self.second(layer, residual, output)?;
         let gain = residual.map_or(0.0, |(tensor, _)| self.integer.scales[tensor].scale / output.scale);
         // A residual may pull the result back into range from as far as it reaches itself.
-        let target = Target { scale: output.scale, typical: TYPICAL, reach: RANGE + 255.0 * gain };
+        let levels = f64::from(output.top);
+        let (typical, reach) = (levels * TYPICAL, levels * (RANGE + gain));
+        let target = Target { scale: output.scale, typical, reach };
         let filter = filter::quantise(layer, window, input, &self.usual(layer, window), &target)?;
         Ok(IntegerKind::Conv { filter, strides: window.strides, padding: window.padding, residual })
     }
@@ -123,7 +126,8 @@ impl Quantiser<'_> {
         let pixels = (map.height * map.width) as f64;
         let one = input.scale / pixels;
         let output = self.output(layer, one / MAX_FACTOR);
-        let requant = filter::requant(layer, one / output.scale, TYPICAL, RANGE)?;
+        let levels = f64::from(output.top);
+        let requant = filter::requant(layer, one / output.scale, levels * TYPICAL, levels * RANGE)?;
         let bias = f64::from(requant.rounding()) - pixels * f64::from(input.zero_point);
         Ok(IntegerKind::GlobalAvgPool { bias: filter::bounded(layer, bias)?, requant })
     }
@@ -142,9 +146,10 @@ impl Quantiser<'_> {
     /// Fixes the scale of the tensor that `layer` makes: one level is at least `least`.
     fn output(&mut self, layer: &Layer, least: f64) -> Scale {
         let histogram = &self.calibration.tensors[self.integer.scales.len() - 1];
-        let (lo, hi) = histogram.best_range();
+        let top = self.integer.scales[layer.input].top;
+        let (lo, hi) = histogram.best_range(top);
         let lo = if layer.relu { 0.0 } else { lo };
-        let scale = Scale::covering((lo, hi), least);
+        let scale = Scale::covering((lo, hi), top, least);
         self.integer.scales.push(scale);
         scale
     }

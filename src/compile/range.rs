@@ -1,4 +1,4 @@
-//! Ranges of activations: what was seen, and where to clip so that eight bits lose least.
+//! Ranges of activations: what was seen, and where to clip so that seven or eight bits lose least.
 
 /// Bins between the extremes that were seen.
 const BINS: usize = 2048;
@@ -61,21 +61,22 @@ impl Histogram {
         (self.extremes.max - self.extremes.min).max(f32::MIN_POSITIVE)
     }
 
-    /// The range that minimises the mean square of rounding and clipping error, found side by side.
-    pub fn best_range(&self) -> (f64, f64) {
+    /// The range that minimises the mean square of rounding (to levels 0..=`top`) and clipping error, found side by
+    /// side.
+    pub fn best_range(&self, top: u8) -> (f64, f64) {
         let (min, max) = (f64::from(self.extremes.min), f64::from(self.extremes.max));
         let (mut lo, mut hi) = (min, max);
         let fractions = || (1..=STEPS).map(|step| step as f64 / STEPS as f64);
         for _ in 0..2 {
-            hi = least(fractions().map(|f| f * max), |hi| self.error(lo, hi));
-            lo = least(fractions().map(|f| f * min), |lo| self.error(lo, hi));
+            hi = least(fractions().map(|f| f * max), |hi| self.error(lo, hi, top));
+            lo = least(fractions().map(|f| f * min), |lo| self.error(lo, hi, top));
         }
         (lo, hi)
     }
 
-    /// Sum of squared errors when values are clipped to `lo..=hi` and rounded to 256 levels.
-    fn error(&self, lo: f64, hi: f64) -> f64 {
-        let rounding = ((hi - lo) / 255.0).powi(2) / 12.0;
+    /// Sum of squared errors when values are clipped to `lo..=hi` and rounded to levels 0..=`top`.
+    fn error(&self, lo: f64, hi: f64, top: u8) -> f64 {
+        let rounding = ((hi - lo) / f64::from(top)).powi(2) / 12.0;
         let (start, step) = (f64::from(self.extremes.min), f64::from(self.width()) / BINS as f64);
         let bins = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         bins.map(|(bin, count)| {

@@ -7,12 +7,14 @@ pub struct Scale {
     pub scale: f64,
     /// The level that stands for zero.
     pub zero_point: u8,
+    /// The largest level, 127 or 255.
+    pub top: u8,
 }
 
 impl Scale {
-    /// Levels over `lo..=hi`, which holds zero, but no finer than `least`.
-    pub fn covering((lo, hi): (f64, f64), least: f64) -> Self {
-        let scale = ((hi - lo) / 255.0).max(least).max(f64::MIN_POSITIVE);
-        Self { scale, zero_point: (-lo / scale).round().clamp(0.0, 255.0) as u8 }
+    /// Levels 0..=`top` over `lo..=hi`, which holds zero, but no finer than `least`.
+    pub fn covering((lo, hi): (f64, f64), top: u8, least: f64) -> Self {
+        let scale = ((hi - lo) / f64::from(top)).max(least).max(f64::MIN_POSITIVE);
+        Self { scale, zero_point: (-lo / scale).round().clamp(0.0, f64::from(top)) as u8, top }
     }
 }

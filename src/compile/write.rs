@@ -62,6 +62,7 @@ pub fn tensors(tensors: &[Activation], scales: &[Scale], plan: &Plan) -> Vec<u8>
         put(&mut record, layout::tensor::CHANNELS, (tensor.channels as u16).to_le_bytes());
         put(&mut record, layout::tensor::BORDER, [tensor.border as u8]);
         put(&mut record, layout::tensor::ZERO_POINT, [scale.zero_point]);
+        put(&mut record, layout::tensor::TOP, [scale.top]);
         section.extend_from_slice(&record);
     }
     section
@@ -103,7 +104,10 @@ fn op(
                 put(&mut record, at::SHIFT_B, [rescale.shift]);
                 put(&mut record, at::MUL_B, rescale.mul.to_le_bytes());
             }
-            put_filter(&mut record, filter.weight.dim(), weights.push(filter));
+            let place = weights.push(filter);
+            let narrow = integer.scales[layer.input].top <= 127;
+            put(&mut record, at::PAIRS, [u8::from(narrow && place.pairs_fit)]);
+            put_filter(&mut record, filter.weight.dim(), place);
         }
         IntegerKind::Add { rescale, other } => {
             put(&mut record, at::KIND, [at::ADD]);

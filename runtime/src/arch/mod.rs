@@ -18,6 +18,8 @@ pub enum Backend {
     Scalar,
     /// x86-64 with AVX2.
     Avx2,
+    /// x86-64 with AVX2 and AVX-VNNI.
+    AvxVnni,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
     /// x86-64 with AMX for int8, on Linux, and AVX512-VNNI.
@@ -26,13 +28,14 @@ pub enum Backend {
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni, Self::Amx];
+    pub const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Amx];
 
     /// The name that [`from_name`](Self::from_name) takes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avxvnni",
             Self::Avx512Vnni => "avx512vnni",
             Self::Amx => "amx",
         }
@@ -50,11 +53,13 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86_64::has_avx2(),
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => x86_64::has_avxvnni(),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => x86_64::has_avx512vnni(),
             #[cfg(target_arch = "x86_64")]
             Self::Amx => x86_64::amx::is_available(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512Vnni | Self::Amx => false,
+            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni | Self::Amx => false,
         }
     }
 
@@ -84,7 +89,7 @@ impl Available {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
-            Backend::Avx2 => unsafe { x86_64::copy_avx2(job) },
+            Backend::Avx2 | Backend::AvxVnni => unsafe { x86_64::copy_avx2(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Backend::Avx512Vnni | Backend::Amx => unsafe { x86_64::copy_avx512(job) },
@@ -120,12 +125,15 @@ impl Session {
             Backend::Avx2 => unsafe { x86_64::avx2::conv(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
+            Backend::AvxVnni => unsafe { x86_64::avxvnni::conv(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
             Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Backend::Amx => unsafe { x86_64::amx::conv(job, &mut self.tiles) },
             #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::Avx512Vnni | Backend::Amx => ops::conv(job),
+            Backend::Avx2 | Backend::AvxVnni | Backend::Avx512Vnni | Backend::Amx => ops::conv(job),
         }
     }
 }

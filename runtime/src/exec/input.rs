@@ -19,6 +19,6 @@ impl InputWriter<'_, '_> {
             return;
         }
         let row = &mut self.bytes[tensor.index(y, 0, 0)..tensor.index(y, tensor.width, 0)];
-        ops::quantise_row(noisy, input.rules[channel], row, tensor.stored, channel);
+        ops::quantise_row(noisy, input.rules[channel], tensor.top, row, tensor.stored, channel);
     }
 }

@@ -1,8 +1,9 @@
 //! Who wrote what before whom: the result must be a function of the image alone.
 
-use super::decode::{Graph, check_filter};
+use super::decode::Graph;
 use super::error::{FormatError, OpFault};
 use super::layout::MAX_TENSORS;
+use super::weights::{check_filter, check_pairs};
 use crate::plan::{Op, Operand, Residual, Tensor};
 
 /// The tensors that hold what was last written to them.
@@ -58,7 +59,7 @@ fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
         }
     }
     match op {
-        Op::Conv(op) => check_filter(&op.filter),
+        Op::Conv(op) => check_filter(&op.filter).and_then(|()| check_pairs(op)),
         Op::Logits(op) => check_filter(&op.filter),
         Op::Add(_) | Op::GlobalAvgPool(_) => Ok(()),
     }

@@ -2,7 +2,8 @@
 
 use super::bytes::{Record, slice};
 use super::error::{InputFault, OpFault, TensorFault};
-use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_BIAS, MAX_DEPTH, MAX_PRE, MAX_SHIFT, NO_TENSOR};
+use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_DEPTH, MAX_SHIFT, NO_TENSOR};
+use super::weights::check_requant;
 use crate::plan::{
     AddOp, ConvOp, Filter, Input, InputRule, LogitsOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
 };
@@ -37,11 +38,14 @@ impl<'a> Graph<'a> {
 
     fn decode_op(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         use layout::op;
-        if record.u8::<{ op::RESERVED }>() != 0 || !record.is_zero::<{ op::TAIL }, { layout::OP_BYTES }>() {
+        let kind = record.u8::<{ op::KIND }>();
+        let pairs = record.u8::<{ op::PAIRS }>();
+        if pairs > 1 || !record.is_zero::<{ op::TAIL }, { layout::OP_BYTES }>() {
             return Err(OpFault::Reserved);
         }
-        match record.u8::<{ op::KIND }>() {
+        match kind {
             op::CONV => self.decode_conv(record).map(Op::Conv),
+            op::ADD | op::GLOBAL_AVG_POOL | op::LOGITS if pairs != 0 => Err(OpFault::Reserved),
             op::ADD => self.decode_add(record).map(Op::Add),
             op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
             op::LOGITS => self.decode_logits(record).map(Op::Logits),
@@ -97,7 +101,8 @@ impl<'a> Graph<'a> {
         let depth = depth(kernel, from.stored)?;
         let filter = self.filter(record, depth, to.channels)?;
         let residual = self.residual(record, &to)?;
-        Ok(ConvOp { input, output, residual, kernel, stride, pad, lo: record.u8::<{ op::LO }>(), filter })
+        let (lo, pairs) = (decode_lo(record, &to)?, record.u8::<{ op::PAIRS }>() == 1);
+        Ok(ConvOp { input, output, residual, kernel, stride, pad, lo, pairs, filter })
     }
 
     fn decode_add(&self, record: OpRecord<'a>) -> Result<AddOp, OpFault> {
@@ -107,7 +112,7 @@ impl<'a> Graph<'a> {
         let (shift, mul) = (record.u8::<{ op::SHIFT_A }>(), record.i16::<{ op::MUL_A }>());
         let rescale = decode_rescale(input.tensor.zero_point, shift, mul)?;
         let residual = self.residual(record, &output.tensor)?;
-        Ok(AddOp { input, rescale, residual, output, lo: record.u8::<{ op::LO }>() })
+        Ok(AddOp { input, rescale, residual, output, lo: decode_lo(record, &output.tensor)? })
     }
 
     fn decode_pool(&self, record: OpRecord<'a>) -> Result<PoolOp, OpFault> {
@@ -122,7 +127,7 @@ impl<'a> Graph<'a> {
         let (bias, pre) = (record.i32::<{ op::BIAS }>(), record.u8::<{ op::PRE }>());
         let mul = record.i16::<{ op::MUL_A }>();
         check_requant(bias, mul, pre)?;
-        Ok(PoolOp { input, output, bias, pre, mul, lo: record.u8::<{ op::LO }>() })
+        Ok(PoolOp { input, output, bias, pre, mul, lo: decode_lo(record, &to)? })
     }
 
     fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {
@@ -155,17 +160,6 @@ impl<'a> Graph<'a> {
         let (bias, mul) = (bias.as_chunks().0, mul.as_chunks().0);
         Ok(Filter { depth, outputs, padded, weights, bias, mul, pre })
     }
-}
-
-/// Checks the values inside a filter; its shape was checked when it was decoded.
-pub(crate) fn check_filter(filter: &Filter<'_>) -> Result<(), OpFault> {
-    if filter.weights.iter().any(|&weight| weight.cast_signed() == i8::MIN) {
-        return Err(OpFault::Weight);
-    }
-    for ((bias, mul), &pre) in filter.bias.iter().zip(filter.mul).zip(filter.pre) {
-        check_requant(i32::from_le_bytes(*bias), i16::from_le_bytes(*mul), pre)?;
-    }
-    Ok(())
 }
 
 /// The input rule and the tensor it writes.
@@ -221,8 +215,15 @@ fn decode_tensor(
     if !(offset as usize).is_multiple_of(ALIGN) {
         return Err(TensorFault::Alignment(offset));
     }
-    if record.u32::<{ tensor::RESERVED }>() != 0 {
+    if !record.is_zero::<{ tensor::TAIL }, { layout::TENSOR_BYTES }>() {
         return Err(TensorFault::Reserved);
+    }
+    let (zero_point, top) = (record.u8::<{ tensor::ZERO_POINT }>(), record.u8::<{ tensor::TOP }>());
+    if !layout::TOPS.contains(&top) {
+        return Err(TensorFault::Top(top));
+    }
+    if zero_point > top {
+        return Err(TensorFault::ZeroPoint(zero_point));
     }
     let border = usize::from(record.u8::<{ tensor::BORDER }>());
     let stored = channels.next_multiple_of(CHANNEL_GROUP);
@@ -232,9 +233,13 @@ fn decode_tensor(
     if end > u64::from(sample_arena) {
         return Err(TensorFault::Range { end, arena: sample_arena });
     }
-    let zero_point = record.u8::<{ tensor::ZERO_POINT }>();
     let (offset, bytes) = (offset as usize, bytes as usize);
-    Ok(Tensor { offset, height, width, channels, stored, border, zero_point, bytes })
+    Ok(Tensor { offset, height, width, channels, stored, border, zero_point, top, bytes })
+}
+
+fn decode_lo(record: OpRecord<'_>, output: &Tensor) -> Result<u8, OpFault> {
+    let lo = record.u8::<{ layout::op::LO }>();
+    if lo > output.top { Err(OpFault::Lo(lo)) } else { Ok(lo) }
 }
 
 fn decode_rescale(zero_point: u8, shift: u8, mul: i16) -> Result<Rescale, OpFault> {
@@ -245,19 +250,6 @@ fn decode_rescale(zero_point: u8, shift: u8, mul: i16) -> Result<Rescale, OpFaul
         return Err(OpFault::Mul(mul));
     }
     Ok(Rescale { zero_point, shift, mul })
-}
-
-fn check_requant(bias: i32, mul: i16, pre: u8) -> Result<(), OpFault> {
-    if bias.unsigned_abs() > MAX_BIAS.unsigned_abs() {
-        return Err(OpFault::Bias(bias));
-    }
-    if mul <= 0 {
-        return Err(OpFault::Mul(mul));
-    }
-    if !(1..=MAX_PRE).contains(&pre) {
-        return Err(OpFault::Pre(pre));
-    }
-    Ok(())
 }
 
 fn depth(kernel: [usize; 2], stored: usize) -> Result<usize, OpFault> {

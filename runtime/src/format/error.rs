@@ -150,6 +150,10 @@ pub enum TensorFault {
         /// Arena bytes of one sample.
         arena: u32,
     },
+    /// The largest value is neither 255 nor 127.
+    Top(u8),
+    /// The zero point is above the largest value.
+    ZeroPoint(u8),
     /// Reserved bytes are not zero.
     Reserved,
 }
@@ -162,6 +166,8 @@ pub enum OpFault {
     Kind(u8),
     /// Reserved bytes are not zero.
     Reserved,
+    /// The lower clamp is above the output's largest value.
+    Lo(u8),
     /// No such tensor, or a tensor where none may be.
     Tensor(u16),
     /// Kernel height or width is zero.
@@ -191,6 +197,8 @@ pub enum OpFault {
     Bias(i32),
     /// A weight is -128.
     Weight,
+    /// Groups cannot be summed in pairs: the input reaches beyond 127, or the weights are too large.
+    Pairs,
     /// Weights or requantisation constants are misaligned or leave the section.
     WeightRange,
     /// The output shares bytes with an input.

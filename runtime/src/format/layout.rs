@@ -6,8 +6,8 @@ use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 /// First eight bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"RINGFMDL";
-/// The only version of the format so far.
-pub const VERSION: u32 = 1;
+/// The version of the format; others are not read.
+pub const VERSION: u32 = 2;
 /// Size of the header; the section table follows it.
 pub const HEADER_BYTES: usize = 64;
 /// Size of one entry of the section table.
@@ -129,6 +129,8 @@ pub mod input {
 pub const TENSOR_BYTES: usize = 16;
 /// Most tensors of a model.
 pub const MAX_TENSORS: usize = 512;
+/// Values that may be the largest of a tensor: activations of eight bits or of seven.
+pub const TOPS: [u8; 2] = [255, 127];
 /// Channels are stored in groups of this many; it is also the depth of one weight group.
 pub const CHANNEL_GROUP: usize = 4;
 
@@ -146,8 +148,10 @@ pub mod tensor {
     pub const BORDER: usize = 10;
     /// u8, value that stands for zero.
     pub const ZERO_POINT: usize = 11;
-    /// u32, zero.
-    pub const RESERVED: usize = 12;
+    /// u8, largest value that is ever written, one of [`TOPS`](super::TOPS).
+    pub const TOP: usize = 12;
+    /// First of the zero bytes at the end.
+    pub const TAIL: usize = 13;
 }
 
 /// Size of an operation record.
@@ -160,6 +164,9 @@ pub const NO_TENSOR: u16 = 0xFFFF;
 pub const BLOCK: usize = 16;
 /// Largest depth (kernel height x kernel width x stored input channels) of a convolution.
 pub const MAX_DEPTH: usize = 32768;
+/// Largest sum of the positive weights, and of the magnitudes of the negative ones, of a 16-bit lane over two
+/// groups: 258 * 127 fits i16.
+pub const MAX_PAIR: i16 = 258;
 /// Largest magnitude of a bias; with [`MAX_DEPTH`] it keeps every accumulator inside i32.
 pub const MAX_BIAS: i32 = 1 << 29;
 /// Largest right shift before the multiplier (the smallest is 1).
@@ -209,8 +216,9 @@ pub mod op {
     pub const REQUANT: usize = 28;
     /// u8, right shift of a pool.
     pub const PRE: usize = 32;
-    /// u8, zero.
-    pub const RESERVED: usize = 33;
+    /// u8, 1 for a convolution whose groups may be summed in pairs (see [`pairs_fit`](crate::format::pairs_fit)),
+    /// else 0.
+    pub const PAIRS: usize = 33;
     /// u16, output channels of a convolution, classes of the logits.
     pub const OUT_CHANNELS: usize = 34;
     /// First of the zero bytes at the end.

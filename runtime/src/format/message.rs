@@ -71,6 +71,8 @@ impl fmt::Display for TensorFault {
             Self::Empty => write!(f, "height, width or channels are zero"),
             Self::Alignment(offset) => write!(f, "offset {offset} is not a multiple of 64"),
             Self::Range { end, arena } => write!(f, "ends at byte {end} of an arena of {arena}"),
+            Self::Top(found) => write!(f, "largest value {found} is neither 255 nor 127"),
+            Self::ZeroPoint(found) => write!(f, "zero point {found} is above the largest value"),
             Self::Reserved => write!(f, "reserved bytes are not zero"),
         }
     }
@@ -81,6 +83,7 @@ impl fmt::Display for OpFault {
         match *self {
             Self::Kind(found) => write!(f, "unknown kind {found}"),
             Self::Reserved => write!(f, "reserved bytes are not zero"),
+            Self::Lo(found) => write!(f, "lower clamp {found} is above the output's largest value"),
             Self::Tensor(index) => write!(f, "tensor {index} does not exist or may not be here"),
             Self::Kernel => write!(f, "the kernel has no height or no width"),
             Self::Stride => write!(f, "a stride is zero"),
@@ -93,6 +96,7 @@ impl fmt::Display for OpFault {
             Self::Pre(found) => write!(f, "right shift {found} is not in 1..=24"),
             Self::Bias(found) => write!(f, "bias {found} is not within 2^29 of zero"),
             Self::Weight => write!(f, "a weight is -128"),
+            Self::Pairs => write!(f, "groups of weights cannot be summed in pairs"),
             Self::WeightRange => write!(f, "weights or their constants are misaligned or out of range"),
             Self::Overlap => write!(f, "the output shares bytes with an input"),
             Self::NotWritten(index) => write!(f, "tensor {index} holds nothing that can be read"),

@@ -14,6 +14,7 @@ pub mod layout;
 mod message;
 mod model;
 mod tables;
+mod weights;
 
 pub use error::{
     CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
@@ -22,3 +23,4 @@ pub use include::Aligned;
 pub use layout::{MAX_CLASSES, Section, checksum};
 pub use model::Model;
 pub use tables::{CertificateTable, Method, NoiseTable, Softmax};
+pub use weights::pairs_fit;

@@ -17,7 +17,7 @@ pub fn add(op: &AddOp, input: &[u8], residual: Option<&[u8]>, output: &mut [u8])
                 let other = residual.map_or(*out, |b| b[second.operand.tensor.index(y, 0, at)]);
                 sum += rescale(other, second.rescale);
             }
-            *out = finish(sum, to.zero_point, op.lo);
+            *out = finish(sum, &to, op.lo);
         }
     }
 }

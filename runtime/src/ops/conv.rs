@@ -20,6 +20,9 @@ pub struct ConvPlan<'a> {
     pub(crate) run: usize,
     pub(crate) output: Tensor,
     pub(crate) lo: u8,
+    /// Largest value of the input.
+    pub(crate) input_top: u8,
+    pub(crate) pairs: bool,
     pub(crate) residual: Option<ResidualPlan>,
 }
 
@@ -53,6 +56,8 @@ impl<'a> ConvPlan<'a> {
             run: op.kernel[1] * input.stored,
             output,
             lo: op.lo,
+            input_top: input.top,
+            pairs: op.pairs,
             residual: op.residual.map(|residual| ResidualPlan {
                 rescale: residual.rescale,
                 tensor: residual.operand.tensor,
@@ -146,6 +151,18 @@ impl<'a> ConvJob<'a> {
         (output, residual.unwrap_or(output))
     }
 
+    /// The residual's plan and the whole tensor that holds it.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn residual_bytes(&self) -> Option<(ResidualPlan, &[u8])> {
+        Some((self.plan.residual?, self.residual.unwrap_or(self.output)))
+    }
+
+    /// The whole output tensor.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn output_bytes(&mut self) -> &mut [u8] {
+        self.output
+    }
+
     /// The bytes of the output from a channel of pixel `(y, x)` on.
     pub(crate) fn output(&mut self, y: usize, x: usize, channel: usize) -> &mut [u8] {
         &mut self.output[self.plan.output.index(y, x, channel)..]
@@ -174,7 +191,7 @@ pub fn conv(mut job: ConvJob<'_>) {
                     }
                 }
                 for (out, sum) in job.output(y, x, channel)[..stored].iter_mut().zip(sums) {
-                    *out = finish(sum, output.zero_point, plan.lo);
+                    *out = finish(sum, output, plan.lo);
                 }
             }
         }
@@ -211,7 +228,8 @@ mod tests {
     fn tensor(height: usize, width: usize, channels: usize, border: usize) -> Operand {
         let stored = channels.next_multiple_of(4);
         let bytes = (height + 2 * border) * (width + 2 * border) * stored;
-        let tensor = Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, bytes };
+        let tensor =
+            Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, top: 255, bytes };
         Operand { index: 0, tensor }
     }
 
@@ -235,6 +253,7 @@ mod tests {
             stride: [1, 1],
             pad: [1, 1],
             lo: 0,
+            pairs: false,
             filter,
         }
     }

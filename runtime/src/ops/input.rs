@@ -3,18 +3,25 @@
 use crate::format::layout::{CHANNEL_GROUP, INPUT_SHIFT, MAX_NOISY};
 use crate::plan::InputRule;
 
-/// `clamp((m * mul + add) >> 16, 0, 255)` for a noisy pixel `m` in 1/255, itself clamped to ±2^13.
+/// `clamp((m * mul + add) >> 16, 0, top)` for a noisy pixel `m` in 1/255, itself clamped to ±2^13.
 #[inline(always)]
-pub fn quantise(noisy: i16, rule: InputRule) -> u8 {
+pub fn quantise(noisy: i16, rule: InputRule, top: u8) -> u8 {
     let m = i32::from(noisy).clamp(-MAX_NOISY, MAX_NOISY);
-    ((m * rule.mul + rule.add) >> INPUT_SHIFT).clamp(0, 255) as u8
+    ((m * rule.mul + rule.add) >> INPUT_SHIFT).clamp(0, top.into()) as u8
 }
 
 /// Quantises a row of noisy pixels into one channel: value `i` goes to `pixels[i * stride + channel]`.
 ///
 /// Stops at the end of the shorter of the two; a channel beyond the stride writes nothing.
 #[inline(always)]
-pub fn quantise_row(noisy: &[i16], rule: InputRule, pixels: &mut [u8], stride: usize, channel: usize) {
+pub fn quantise_row(
+    noisy: &[i16],
+    rule: InputRule,
+    top: u8,
+    pixels: &mut [u8],
+    stride: usize,
+    channel: usize,
+) {
     if channel >= stride {
         return;
     }
@@ -24,11 +31,11 @@ pub fn quantise_row(noisy: &[i16], rule: InputRule, pixels: &mut [u8], stride: u
         let (pixels, _) = pixels.as_chunks_mut::<CHANNEL_GROUP>();
         for (pixel, &noisy) in pixels.iter_mut().zip(noisy) {
             let others = u32::from_le_bytes(*pixel) & !(0xFF << shift);
-            *pixel = (others | u32::from(quantise(noisy, rule)) << shift).to_le_bytes();
+            *pixel = (others | u32::from(quantise(noisy, rule, top)) << shift).to_le_bytes();
         }
     } else {
         for (pixel, &noisy) in pixels[channel..].iter_mut().step_by(stride).zip(noisy) {
-            *pixel = quantise(noisy, rule);
+            *pixel = quantise(noisy, rule, top);
         }
     }
 }
@@ -45,18 +52,18 @@ mod tests {
             for stride in [3, 4, 5] {
                 for channel in 0..stride + 2 {
                     let mut pixels = [9; 40 * 5];
-                    quantise_row(&noisy[..width], rule, &mut pixels[..40 * stride], stride, channel);
+                    quantise_row(&noisy[..width], rule, 127, &mut pixels[..40 * stride], stride, channel);
                     for (i, &u) in pixels.iter().enumerate() {
                         let hit = i % stride == channel && i / stride < width;
-                        let expected = if hit { quantise(noisy[i / stride], rule) } else { 9 };
+                        let expected = if hit { quantise(noisy[i / stride], rule, 127) } else { 9 };
                         assert_eq!(u, expected, "{i} of {width}, channel {channel} of {stride}");
                     }
                 }
             }
         }
         let mut short = [9; 11];
-        quantise_row(&[100; 8], rule, &mut short, 4, 1);
-        let u = quantise(100, rule);
+        quantise_row(&[100; 8], rule, 255, &mut short, 4, 1);
+        let u = quantise(100, rule, 255);
         assert_eq!(short, [9, u, 9, 9, 9, u, 9, 9, 9, 9, 9]);
     }
 
@@ -66,8 +73,10 @@ mod tests {
             for add in [-(1 << 29), 1 << 29] {
                 for noisy in [i16::MIN, -8192, 8192, i16::MAX] {
                     let m = i64::from(noisy).clamp(-8192, 8192);
-                    let expected = ((m * i64::from(mul) + i64::from(add)) >> 16).clamp(0, 255);
-                    assert_eq!(i64::from(quantise(noisy, InputRule { mul, add })), expected);
+                    for top in [127, 255] {
+                        let expected = ((m * i64::from(mul) + i64::from(add)) >> 16).clamp(0, top.into());
+                        assert_eq!(i64::from(quantise(noisy, InputRule { mul, add }, top)), expected);
+                    }
                 }
             }
         }

@@ -20,7 +20,7 @@ pub fn global_avg_pool(op: &PoolOp, input: &[u8], output: &mut [u8]) {
             }
         }
         for (out, &sum) in out.iter_mut().zip(&sums) {
-            *out = finish(requant(sum, op.pre, op.mul), to.zero_point, op.lo);
+            *out = finish(requant(sum, op.pre, op.mul), &to, op.lo);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one requantisation rule.
 
-use crate::plan::Rescale;
+use crate::plan::{Rescale, Tensor};
 
 /// `(t * mul + 2^14) >> 15`: a product of two i16 in units of 2^-15, rounded half up.
 fn scale(t: i32, mul: i16) -> i32 {
@@ -21,9 +21,9 @@ pub fn rescale(u: u8, rule: Rescale) -> i32 {
     scale((i32::from(u) - i32::from(rule.zero_point)) << rule.shift, rule.mul)
 }
 
-/// Moves a sum of rescaled values to the output's zero point and clamps it to `lo..=255`.
-pub fn finish(sum: i32, zero_point: u8, lo: u8) -> u8 {
-    (sum + i32::from(zero_point)).clamp(i32::from(lo), 255) as u8
+/// Moves a sum of rescaled values to the zero point of `output` and clamps it to `lo..=top`.
+pub fn finish(sum: i32, output: &Tensor, lo: u8) -> u8 {
+    (sum + i32::from(output.zero_point)).max(lo.into()).min(output.top.into()) as u8
 }
 
 #[cfg(test)]
@@ -56,8 +56,25 @@ mod tests {
         assert_eq!(requant(i32::MAX, 1, i16::MAX), 32766);
         assert_eq!(requant(i32::MIN, 1, i16::MAX), -32767);
         assert_eq!(rescale(255, Rescale { zero_point: 0, shift: 7, mul: i16::MAX }), 32639);
-        assert_eq!(finish(-400, 128, 0), 0);
-        assert_eq!(finish(-400, 128, 128), 128);
-        assert_eq!(finish(400, 128, 0), 255);
+    }
+
+    #[test]
+    fn results_end_between_the_lower_clamp_and_the_top() {
+        let (height, width, channels, stored, border, bytes) = (1, 1, 1, 4, 0, 4);
+        let tensor = |zero_point, top| Tensor {
+            offset: 0,
+            height,
+            width,
+            channels,
+            stored,
+            border,
+            zero_point,
+            top,
+            bytes,
+        };
+        assert_eq!(finish(-400, &tensor(128, 255), 0), 0);
+        assert_eq!(finish(-400, &tensor(128, 255), 128), 128);
+        assert_eq!(finish(400, &tensor(128, 255), 0), 255);
+        assert_eq!([-70, 3, 70].map(|sum| finish(sum, &tensor(60, 127), 5)), [5, 63, 127]);
     }
 }

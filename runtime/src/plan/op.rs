@@ -12,7 +12,7 @@ pub struct Operand {
     pub tensor: Tensor,
 }
 
-/// `u = clamp((m * mul + add) >> 16, 0, 255)` for a noisy pixel `m` within ±2^13.
+/// `u = clamp((m * mul + add) >> 16, 0, top)` for a noisy pixel `m` within ±2^13.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputRule {
     /// 1..=2^17.
@@ -129,6 +129,8 @@ pub struct ConvOp<'a> {
     pub pad: [usize; 2],
     /// Lower clamp: the output's zero point for ReLU, else 0.
     pub lo: u8,
+    /// Whether products of two neighbouring groups of a kernel row can be summed in 16 bits.
+    pub pairs: bool,
     /// Weights and constants.
     pub filter: Filter<'a>,
 }

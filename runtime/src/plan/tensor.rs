@@ -24,6 +24,8 @@ pub struct Tensor {
     pub border: usize,
     /// The value that stands for zero.
     pub zero_point: u8,
+    /// The largest value that is ever written, 255 or 127; at least the zero point.
+    pub top: u8,
     /// Size with border and padding channels.
     pub bytes: usize,
 }

@@ -44,7 +44,7 @@ pub(crate) fn write_copy(job: CopyJob<'_>) {
                 }
                 pixels.add_to(noisy);
                 let target = &mut tensor[layout.index(y, x, 0)..layout.index(y, end, 0)];
-                quantise_row(noisy, input.rules[c], target, layout.stored, c);
+                quantise_row(noisy, input.rules[c], layout.top, target, layout.stored, c);
             }
         }
     }

@@ -3,16 +3,17 @@
 use crate::support::{Rng, random_conv};
 use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
-use ringfence_runtime::{Backend, Model, Op};
+use ringfence_runtime::{Backend, Model, Op, Tensor};
 
 /// Bytes kept around the output.
 const GUARD: usize = 128;
 const UNTOUCHED: u8 = 0xAA;
 
-/// Arbitrary bytes, or only the ends of the range.
-fn bytes(rng: &mut Rng, count: usize) -> Vec<u8> {
-    let ends = rng.chance(30);
-    (0..count).map(|_| if ends { [0, 255][rng.size(0, 1)] } else { rng.within(0, 255) as u8 }).collect()
+/// A tensor of arbitrary values, or only the ends of their range.
+fn bytes(rng: &mut Rng, tensor: &Tensor) -> Vec<u8> {
+    let (ends, top) = (rng.chance(30), tensor.top);
+    let value = |_| if ends { [0, top][rng.size(0, 1)] } else { rng.within(0, top.into()) as u8 };
+    (0..tensor.bytes).map(value).collect()
 }
 
 /// The output of a backend, with guards.
@@ -48,7 +49,7 @@ fn assert_only_interior(op: &ConvOp<'_>, memory: &[u8]) {
 fn backends_give_the_bytes_of_the_scalar_definition() {
     let mut rng = Rng(11);
     let mut in_place = 0;
-    for _ in 0..400 {
+    for _ in 0..800 {
         let channels = [rng.size(1, 70), rng.size(1, 70)];
         let kernel = [rng.size(1, 7), rng.size(1, 7)];
         let size = [kernel[0] + rng.size(0, 4), kernel[1] + rng.size(0, 40)];
@@ -56,8 +57,8 @@ fn backends_give_the_bytes_of_the_scalar_definition() {
         let model = Model::parse(&file).unwrap();
         for op in model.ops() {
             let Op::Conv(op) = op else { continue };
-            let input = bytes(&mut rng, op.input.tensor.bytes);
-            let residual = op.residual.map(|residual| bytes(&mut rng, residual.operand.tensor.bytes));
+            let input = bytes(&mut rng, &op.input.tensor);
+            let residual = op.residual.map(|residual| bytes(&mut rng, &residual.operand.tensor));
             in_place += usize::from(op.residual.is_some_and(|residual| residual.is_in_place(&op.output)));
             let expected = convolve(&op, Backend::Scalar, &input, residual.as_deref());
             assert_only_interior(&op, &expected);

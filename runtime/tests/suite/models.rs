@@ -1,8 +1,8 @@
 //! Whole models: every backend and batch size gives the numbers of the plain evaluator.
 
-use crate::support::{Network, Rng, noisy_image, random_conv, random_network, resnet20};
+use crate::support::{Network, Rng, Style, noisy_image, random_conv, random_network, resnet20};
 use ringfence_runtime::exec::{ExecError, Executor};
-use ringfence_runtime::{Backend, Model};
+use ringfence_runtime::{Backend, Model, Op};
 
 /// Fills the inputs of a batch.
 fn write(executor: &Executor<'_, '_>, arena: &mut [u8], images: &[Vec<i16>]) {
@@ -37,6 +37,7 @@ fn run(
             }
             assert_eq!(view.get(t.height, 0, 0), None);
             assert_border(&t, view.bytes);
+            assert!(view.bytes.iter().all(|&u| u <= t.top));
             check(op, sample, values);
         })
         .unwrap();
@@ -135,14 +136,18 @@ fn batches_equal_single_samples() {
 #[test]
 fn resnet20_equals_the_formulas() {
     let mut rng = Rng(5);
-    let network = resnet20(&mut rng);
-    let images = [noisy_image(&mut rng, &network), noisy_image(&mut rng, &network)];
-    assert_network(&network, &images);
-    let file = network.to_bytes();
-    let model = Model::parse(&file).unwrap();
-    let macs: u64 = model.ops().map(|op| op.macs()).sum();
-    // Kernels of 3 x 3, two projections, the head.
-    assert_eq!(macs, 40_550_400 + 262_144 + 640);
+    for (top, style) in [(255, Style::Uniform), (127, Style::Uniform), (127, Style::Small)] {
+        let network = resnet20(&mut rng, top, style);
+        let images = [noisy_image(&mut rng, &network), noisy_image(&mut rng, &network)];
+        assert_network(&network, &images);
+        let file = network.to_bytes();
+        let model = Model::parse(&file).unwrap();
+        let macs: u64 = model.ops().map(|op| op.macs()).sum();
+        // Kernels of 3 x 3, two projections, the head.
+        assert_eq!(macs, 40_550_400 + 262_144 + 640);
+        let pairs = |op: &Op<'_>| matches!(op, Op::Conv(conv) if conv.pairs);
+        assert_eq!(model.ops().any(|op| pairs(&op)), style == Style::Small);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The parser: total, specific, and strict enough that whatever it accepts also runs.
 
-use crate::support::{Network, Rng, random_network, reseal};
+use crate::support::{Network, Rng, Style, random_network, reseal, resnet20};
 use proptest::prelude::*;
 use ringfence_runtime::exec::Executor;
 use ringfence_runtime::format::layout::{
@@ -177,7 +177,7 @@ fn headers_have_their_own_errors() {
     assert_eq!(Model::parse(&[]).unwrap_err(), FormatError::Truncated { expected: 64, found: 0 });
     assert_eq!(Model::parse(b"RINGFMDX").unwrap_err(), FormatError::BadMagic);
     assert_eq!(with(header::MAGIC, 7, true), FormatError::BadMagic);
-    assert_eq!(with(header::VERSION, 2, true), FormatError::UnsupportedVersion { found: 2 });
+    assert_eq!(with(header::VERSION, 1, true), FormatError::UnsupportedVersion { found: 1 });
     let shorter = with(header::LENGTH, length as u32 - 1, false);
     assert_eq!(shorter, FormatError::TrailingBytes { expected: length - 1, found: length });
     let longer = with(header::LENGTH, length as u32 + 1, false);
@@ -229,10 +229,13 @@ fn section_tables_have_their_own_errors() {
     assert_eq!(meta % layout::ALIGN, 0);
 }
 
-/// A network whose first operation is a convolution.
+/// A network whose first operation is a convolution that leaves the size of the image as it is.
 fn conv_file() -> Vec<u8> {
-    let starts_with_conv = |file: &Vec<u8>| file[find(file, Section::Ops).0] == op::CONV;
-    (0..).map(model_file).find(starts_with_conv).unwrap()
+    let starts_with_conv = |file: &Vec<u8>| {
+        let record = &file[find(file, Section::Ops).0..];
+        record[op::KIND] == op::CONV && record[op::KERNEL_H..op::PAD_TOP] == [1; 4]
+    };
+    (0..MODELS).map(model_file).find(starts_with_conv).unwrap()
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn graphs_have_their_own_errors() {
         other => panic!("{other:?}"),
     };
     assert_eq!(at(op::KIND, &[9]), OpFault::Kind(9));
-    assert_eq!(at(op::RESERVED, &[1]), OpFault::Reserved);
+    assert_eq!(at(op::PAIRS, &[2]), OpFault::Reserved);
     assert_eq!(at(op::TAIL + 27, &[1]), OpFault::Reserved);
     assert_eq!(at(op::INPUT, &[200, 0]), OpFault::Tensor(200));
     assert_eq!(at(op::INPUT, &[1, 0]), OpFault::NotWritten(1));
@@ -271,7 +274,10 @@ fn graphs_have_their_own_errors() {
     };
     assert_eq!(tensor_fault(tensor::CHANNELS, &[0, 0]), TensorFault::Empty);
     assert_eq!(tensor_fault(tensor::OFFSET, &[1]), TensorFault::Alignment(1));
-    assert_eq!(tensor_fault(tensor::RESERVED, &[1]), TensorFault::Reserved);
+    assert_eq!(tensor_fault(tensor::TAIL, &[1]), TensorFault::Reserved);
+    assert_eq!(tensor_fault(tensor::TAIL + 2, &[1]), TensorFault::Reserved);
+    assert_eq!(tensor_fault(tensor::TOP, &[128]), TensorFault::Top(128));
+    assert_eq!(tensor_fault(tensor::ZERO_POINT, &[128, 127]), TensorFault::ZeroPoint(128));
     assert!(matches!(tensor_fault(tensor::OFFSET, &[0, 0, 0, 1]), TensorFault::Range { .. }));
 
     let input_fault = |at: usize, bytes: &[u8]| match fault(&file, Section::Input, at, bytes) {
@@ -283,6 +289,39 @@ fn graphs_have_their_own_errors() {
     assert_eq!(input_fault(input::HEIGHT, &[0xFF]), InputFault::Shape);
     assert_eq!(input_fault(input::RULES, &[0; 4]), InputFault::Mul(0));
     assert_eq!(input_fault(input::RULES + 4, &[0, 0, 0, 0x21]), InputFault::Add(0));
+}
+
+#[test]
+fn results_stay_below_the_top_of_their_tensor() {
+    let file = conv_file();
+    let output = usize::from(file[find(&file, Section::Ops).0 + op::OUTPUT]);
+    let mut low = file.clone();
+    let record = find(&file, Section::Tensors).0 + output * layout::TENSOR_BYTES;
+    low[record + tensor::ZERO_POINT] = 9;
+    low[record + tensor::TOP] = 127;
+    assert_eq!(
+        fault(&low, Section::Ops, op::LO, &[128]),
+        FormatError::Op { index: 0, fault: OpFault::Lo(128) }
+    );
+}
+
+#[test]
+fn groups_are_summed_in_pairs_only_where_that_is_exact() {
+    let mut rng = Rng(7);
+    let mut fault_of = |top: u8, style: Style| {
+        let file = resnet20(&mut rng, top, style).to_bytes();
+        let mut second = file.clone();
+        second[find(&file, Section::Ops).0 + layout::OP_BYTES + op::PAIRS] = 1;
+        reseal(&mut second);
+        Model::parse(&second).err()
+    };
+    let cases = [(127, Style::Small), (255, Style::Small), (127, Style::Uniform)];
+    let pairs = Some(FormatError::Op { index: 1, fault: OpFault::Pairs });
+    assert!(cases.map(|(top, style)| fault_of(top, style)) == [None, pairs, pairs]);
+    let logits = layout::OP_BYTES * 22;
+    let file = resnet20(&mut rng, 127, Style::Small).to_bytes();
+    let reserved = FormatError::Op { index: 22, fault: OpFault::Reserved };
+    assert_eq!(fault(&file, Section::Ops, logits + op::PAIRS, &[1]), reserved);
 }
 
 #[test]

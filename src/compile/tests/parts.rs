@@ -55,13 +55,14 @@ proptest! {
 
     /// Every noisy pixel within reach becomes the nearest level of its normalised value; beyond, the rule saturates.
     #[test]
-    fn the_input_rule_rounds_to_the_nearest_level(mul in 0.5..6.0f64, add in -3.0..0.5f64, sigma in 0.05..1.0f64, m in -1000i16..1255) {
+    fn the_input_rule_rounds_to_the_nearest_level(mul in 0.5..6.0f64, add in -3.0..0.5f64, sigma in 0.05..1.0f64, m in -1000i16..1255, seven: bool) {
         let affine = Affine { mul: vec![mul, mul * 0.9], add: vec![add, add + 0.1] };
-        let input = input_scale(&affine, sigma).unwrap();
+        let top = if seven { 127 } else { 255 };
+        let input = input_scale(&affine, sigma, top).unwrap();
         for (c, (rule_mul, rule_add)) in input.rules.iter().enumerate() {
-            let u = ((i64::from(m) * i64::from(*rule_mul) + i64::from(*rule_add)) >> 16).clamp(0, 255);
+            let u = ((i64::from(m) * i64::from(*rule_mul) + i64::from(*rule_add)) >> 16).clamp(0, i64::from(top));
             let real = affine.mul[c] * f64::from(m) / 255.0 + affine.add[c];
-            let level = (real / input.scale.scale + f64::from(input.scale.zero_point)).clamp(0.0, 255.0);
+            let level = (real / input.scale.scale + f64::from(input.scale.zero_point)).clamp(0.0, f64::from(top));
             prop_assert!((u as f64 - level).abs() < 0.52, "{u} {level}");
         }
     }
@@ -73,9 +74,12 @@ fn factors_out_of_reach_are_refused() {
     assert_eq!(Requant::choose(2f64.powi(-60), 96.0, 512.0), None);
     assert_eq!(Rescale::choose(128.0), None);
     let negative = Affine { mul: vec![-1.0], add: vec![1.0] };
-    assert!(input_scale(&negative, 0.25).unwrap_err().to_string().contains("normalisation factor -1"));
+    assert!(input_scale(&negative, 0.25, 255).unwrap_err().to_string().contains("normalisation factor -1"));
     assert!(
-        input_scale(&Affine::identity(5), 0.25).unwrap_err().to_string().contains("channels 5, at most 4")
+        input_scale(&Affine::identity(5), 0.25, 255)
+            .unwrap_err()
+            .to_string()
+            .contains("channels 5, at most 4")
     );
 }
 
@@ -92,17 +96,20 @@ fn ranges_clip_outliers_and_nothing_else() {
     let uniform: Vec<f32> = (0..100_000).map(|i| i as f32 / 1000.0 - 20.0).collect();
     let extremes = Extremes::of(&uniform);
     assert_eq!((extremes.min, extremes.max), (-20.0, 79.999));
-    let (lo, hi) = Histogram::of(extremes, &uniform).best_range();
+    let (lo, hi) = Histogram::of(extremes, &uniform).best_range(255);
     assert!(lo < -19.0 && hi > 78.0, "{lo} {hi}");
 
     // Among 3 million values one lost outlier costs less than coarser levels for all.
     let mut spiked: Vec<f32> = (0..3_000_000).map(|i| i as f32 / 3e6).collect();
     spiked.push(5.0);
-    let (lo, hi) = Histogram::of(Extremes::of(&spiked), &spiked).best_range();
+    let (lo, hi) = Histogram::of(Extremes::of(&spiked), &spiked).best_range(255);
     assert!(lo == 0.0 && (1.0..1.2).contains(&hi), "{lo} {hi}");
+    // With half the levels rounding weighs more, and clipping pays even more.
+    let coarse = Histogram::of(Extremes::of(&spiked), &spiked).best_range(127).1;
+    assert!((1.0..=hi).contains(&coarse), "{coarse}");
 
     let nothing = Histogram::of(Extremes::default(), &[0.0; 9]);
-    assert_eq!(nothing.best_range(), (0.0, 0.0));
+    assert_eq!(nothing.best_range(255), (0.0, 0.0));
 }
 
 #[test]

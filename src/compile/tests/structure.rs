@@ -3,7 +3,8 @@
 use ringfence_runtime::{Model, Op};
 
 use super::super::inspect::inspect;
-use super::super::{CompileError, Options, compile};
+use super::super::meta::Meta;
+use super::super::{ActivationBits, CompileError, Options, compile};
 use super::Pictures;
 use crate::onnx::testing::{Builder, int, ints};
 
@@ -40,6 +41,23 @@ fn conv(b: &mut Builder, x: &str, [inputs, outputs]: [usize; 2], kernel: usize, 
 
 fn small_options() -> Options {
     Options { images: 4, tables: vec!["single-stage:32:0.001".parse().unwrap()], ..Options::new(0.25) }
+}
+
+#[test]
+fn seven_bits_are_said_to_be_seven() {
+    let data = Pictures::new([3, 32, 32], 10);
+    for (bits, pairs) in [(7, true), (8, false)] {
+        let options = Options { activation_bits: bits.to_string().parse().unwrap(), ..small_options() };
+        let file = compile(&resnet8(), "resnet8", &data, &options).unwrap();
+        let model = Model::parse(&file).unwrap();
+        let report = inspect(&model);
+        assert_eq!(
+            (i32::from(report.activation_bits), i32::from(Meta::of(&model).unwrap().activation_bits)),
+            (bits, bits)
+        );
+        assert!(report.layers.iter().all(|layer| layer.pairs == (pairs && layer.kind == "conv")));
+    }
+    assert!("6".parse::<ActivationBits>().unwrap_err().contains("7 or 8"));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 pub(crate) mod amx;
 pub(crate) mod avx2;
 pub(crate) mod avx512vnni;
+pub(crate) mod avxvnni;
+mod requant256;
 mod requant512;
+mod scan;
 mod tiles;
 
 use crate::smooth::copies::{CopyJob, write_copy};
@@ -24,6 +27,14 @@ pub fn has_avx2() -> bool {
     return std::is_x86_feature_detected!("avx2");
     #[cfg(not(feature = "std"))]
     cfg!(target_feature = "avx2")
+}
+
+/// Whether code with AVX2 and AVX-VNNI may run.
+pub fn has_avxvnni() -> bool {
+    #[cfg(feature = "std")]
+    return has_avx2() && std::is_x86_feature_detected!("avxvnni");
+    #[cfg(not(feature = "std"))]
+    cfg!(all(target_feature = "avx2", target_feature = "avxvnni"))
 }
 
 /// Whether code with AVX-512 F, BW, VL and VNNI may run.

@@ -3,7 +3,7 @@
 //! Four pixels at a time. Packing their 32-bit lanes to bytes leaves dword `4 l + p` with channels
 //! `4 l..4 l + 4` of pixel `p`; one transposition puts pixels in order, and the same one brings a residual into
 //! the packed order. Saturating 16-bit sums are exact here: whatever saturates is clamped to the same end by the
-//! final clamp to `lo..=255`.
+//! final clamp to `lo..=top`.
 
 use crate::format::layout::BLOCK;
 use crate::ops::ConvPlan;
@@ -52,7 +52,8 @@ impl<'a> Block<'a> {
 pub(super) struct Tail {
     zero_point: __m512i,
     lo: __m512i,
-    /// Zero point and lower clamp are 0, as after a ReLU: packing clamps already.
+    top: __m512i,
+    /// Eight bits, zero point and lower clamp 0, as after a ReLU: packing clamps already.
     is_plain: bool,
     /// Bytes from one pixel to the next.
     stored: usize,
@@ -75,7 +76,8 @@ impl Tail {
         Self {
             zero_point: _mm512_set1_epi16(zero_point.into()),
             lo: _mm512_set1_epi8(plan.lo.cast_signed()),
-            is_plain: zero_point == 0 && plan.lo == 0,
+            top: _mm512_set1_epi8(plan.output.top.cast_signed()),
+            is_plain: zero_point == 0 && plan.lo == 0 && plan.output.top == u8::MAX,
             stored: plan.output.stored,
             residual: plan.residual.map(|residual| Residual::new(residual.rescale)),
         }
@@ -135,7 +137,7 @@ pub(super) unsafe fn finish<const P: usize>(
         _mm512_packus_epi16(low, high)
     } else {
         let [low, high] = [low, high].map(|sum| _mm512_adds_epi16(sum, tail.zero_point));
-        _mm512_max_epu8(_mm512_packus_epi16(low, high), tail.lo)
+        _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(low, high), tail.lo), tail.top)
     };
     let bytes = _mm512_permutexvar_epi32(transpose, bytes);
     // SAFETY: by the contract of this function.

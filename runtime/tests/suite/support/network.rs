@@ -8,6 +8,8 @@ pub struct Shape {
     pub channels: usize,
     pub border: usize,
     pub zero_point: u8,
+    /// Largest value, 255 or 127.
+    pub top: u8,
 }
 
 impl Shape {
@@ -49,6 +51,25 @@ pub struct Conv {
     pub weights: Weights,
 }
 
+impl Conv {
+    /// Whether products with values up to 127 fit 16 bits when those of two neighbouring groups are summed.
+    /// Weights at depths `4 g + 2 i`, `4 g + 2 i + 1` of group g share a sum, and so do groups 2 j and 2 j + 1 of a
+    /// kernel row.
+    pub fn pairs_fit(&self, from: &Shape) -> bool {
+        let mut sums = std::collections::BTreeMap::new();
+        let depth = self.kernel[0] * self.kernel[1] * from.channels;
+        for (at, &weight) in self.weights.values.iter().enumerate() {
+            let (output, k) = (at / depth, at % depth);
+            let (column, c) = (k / from.channels, k % from.channels);
+            let (row, column) = (column / self.kernel[1], column % self.kernel[1]);
+            let k = column * from.stored() + c;
+            let sum: &mut i64 = sums.entry((output, row, k / 8, k % 4 / 2, weight > 0)).or_default();
+            *sum += 127 * i64::from(weight);
+        }
+        sums.values().all(|&sum| i16::try_from(sum).is_ok())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Layer {
     Conv(Conv),
@@ -82,4 +103,6 @@ pub struct Network {
     pub tensors: Vec<Shape>,
     pub layers: Vec<Layer>,
     pub classes: usize,
+    /// Largest value of every tensor but the input, if they have the same.
+    pub top: Option<u8>,
 }

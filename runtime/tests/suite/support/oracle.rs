@@ -42,7 +42,7 @@ impl Network {
         let value = |(p, c): (usize, usize)| {
             let (mul, add) = self.rules[c];
             let m = i64::from(noisy[c * pixels + p]);
-            ((m * i64::from(mul) + i64::from(add)) >> 16).clamp(0, 255)
+            ((m * i64::from(mul) + i64::from(add)) >> 16).clamp(0, s.top.into())
         };
         (0..pixels).flat_map(|p| (0..s.channels).map(move |c| (p, c))).map(value).collect()
     }
@@ -99,5 +99,5 @@ fn requant(acc: i64, pre: u8, mul: i16) -> i64 {
 
 fn finish(sum: i64, to: &Shape, relu: bool) -> i64 {
     let zero_point = i64::from(to.zero_point);
-    (sum + zero_point).clamp(if relu { zero_point } else { 0 }, 255)
+    (sum + zero_point).clamp(if relu { zero_point } else { 0 }, to.top.into())
 }

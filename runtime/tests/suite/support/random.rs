@@ -39,9 +39,43 @@ pub fn noisy_image(rng: &mut Rng, network: &Network) -> Vec<i16> {
     (0..s.channels * s.height * s.width).map(|_| value(rng)).collect()
 }
 
-/// Constants that spread the results over 0..=255; with `extreme`, weights and constants at their limits.
-fn weights(rng: &mut Rng, outputs: usize, depth: usize, extreme: bool) -> Weights {
+/// What weights look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// All values alike.
+    Uniform,
+    /// At most 64, so that groups can be summed in pairs.
+    Small,
+    /// If channels are multiples of eight, pairs of groups are at the limit of what can be summed.
+    Tight,
+    /// Weights and constants at their limits.
+    Extreme,
+}
+
+impl Style {
+    fn random(rng: &mut Rng) -> Self {
+        match rng.next() % 10 {
+            0..3 => Self::Extreme,
+            3..6 => Self::Small,
+            6 => Self::Tight,
+            _ => Self::Uniform,
+        }
+    }
+
+    fn weight(self, rng: &mut Rng, depth: usize) -> i64 {
+        match self {
+            Self::Uniform => rng.within(-127, 127),
+            Self::Small => rng.within(-64, 64),
+            Self::Tight => [127, 127, -127, -127, 4, 0, 0, -4][depth % 8],
+            Self::Extreme => [-127, 0, 127][rng.size(0, 2)],
+        }
+    }
+}
+
+/// Constants that spread the results over 0..=255.
+fn weights(rng: &mut Rng, outputs: usize, depth: usize, style: Style) -> Weights {
     let spread = ((depth as f64).sqrt() * 5000.0 / 80.0).log2().round() as i64;
+    let extreme = style == Style::Extreme;
     let pre: Vec<u8> =
         (0..outputs)
             .map(|_| {
@@ -49,7 +83,6 @@ fn weights(rng: &mut Rng, outputs: usize, depth: usize, extreme: bool) -> Weight
             })
             .map(|pre| pre.clamp(1, 24) as u8)
             .collect();
-    let value = |rng: &mut Rng| if extreme { [-127, 0, 127][rng.size(0, 2)] } else { rng.within(-127, 127) };
     let sign = if rng.chance(50) { 1 } else { -1 };
     let all = extreme && rng.chance(30);
     let bias = |rng: &mut Rng, pre: u8| {
@@ -60,7 +93,9 @@ fn weights(rng: &mut Rng, outputs: usize, depth: usize, extreme: bool) -> Weight
         }
     };
     Weights {
-        values: (0..outputs * depth).map(|_| if all { sign * 127 } else { value(rng) as i8 }).collect(),
+        values: (0..outputs * depth)
+            .map(|i| if all { sign * 127 } else { style.weight(rng, i % depth) as i8 })
+            .collect(),
         bias: pre.iter().map(|&pre| bias(rng, pre)).collect(),
         mul: (0..outputs)
             .map(|_| if extreme { [1, i16::MAX][rng.size(0, 1)] } else { rng.within(1 << 14, 32767) as i16 })
@@ -78,14 +113,14 @@ struct Spec {
     stride: [usize; 2],
     pad: [usize; 2],
     residual: Option<usize>,
-    extreme: bool,
+    style: Style,
 }
 
 impl Spec {
-    /// One by one.
+    /// One by one, uniform weights.
     fn point(channels: usize, border: usize) -> Self {
         let (kernel, stride, pad) = ([1; 2], [1; 2], [0; 2]);
-        Self { channels, border, kernel, stride, pad, residual: None, extreme: false }
+        Self { channels, border, kernel, stride, pad, residual: None, style: Style::Uniform }
     }
 
     /// Three by three, of the same size.
@@ -102,15 +137,25 @@ fn sum(rng: &mut Rng, tensor: usize) -> Sum {
     }
 }
 
+fn random_top(rng: &mut Rng) -> u8 {
+    [127, 255][rng.size(0, 1)]
+}
+
 impl Network {
-    /// A network with nothing but its input.
-    pub fn new(rng: &mut Rng, shape: Shape, classes: usize) -> Self {
+    /// A network with nothing but its input; all later tensors have the largest value `top`, or any.
+    pub fn new(rng: &mut Rng, shape: Shape, classes: usize, top: Option<u8>) -> Self {
         let rule = |rng: &mut Rng| match rng.next() % 8 {
             0 => (1 << 17, rng.within(-(1 << 29), 1 << 29) as i32),
             _ => (rng.within(20_000, 70_000) as i32, rng.within(0, 60 << 16) as i32),
         };
         let rules = (0..shape.channels).map(|_| rule(rng)).collect();
-        Self { rules, tensors: vec![shape], layers: Vec::new(), classes }
+        Self { rules, tensors: vec![shape], layers: Vec::new(), classes, top }
+    }
+
+    /// A zero point and a largest value.
+    fn levels(&self, rng: &mut Rng) -> (u8, u8) {
+        let top = self.top.unwrap_or_else(|| random_top(rng));
+        ([0, top, rng.within(1, i64::from(top) - 1) as u8][rng.size(0, 2)], top)
     }
 
     fn tensor(&mut self, shape: Shape) -> usize {
@@ -120,13 +165,13 @@ impl Network {
 
     /// A convolution to a new tensor; the output's size follows from the padding (as much at the end).
     fn push_conv(&mut self, rng: &mut Rng, input: usize, spec: Spec) -> usize {
-        let Spec { channels, border, kernel, stride, pad, residual, extreme } = spec;
+        let Spec { channels, border, kernel, stride, pad, residual, style } = spec;
         let from = self.tensors[input];
         let size = |n: usize, i: usize| (n + 2 * pad[i] - kernel[i]) / stride[i] + 1;
         let (height, width) = (size(from.height, 0), size(from.width, 1));
-        let zero_point = [0, 255, rng.within(1, 254) as u8][rng.size(0, 2)];
-        let output = self.tensor(Shape { height, width, channels, border, zero_point });
-        let weights = weights(rng, channels, kernel[0] * kernel[1] * from.channels, extreme);
+        let (zero_point, top) = self.levels(rng);
+        let output = self.tensor(Shape { height, width, channels, border, zero_point, top });
+        let weights = weights(rng, channels, kernel[0] * kernel[1] * from.channels, style);
         let residual = residual.map(|tensor| sum(rng, tensor));
         let relu = rng.chance(50);
         self.layers.push(Layer::Conv(Conv { input, residual, output, kernel, stride, pad, relu, weights }));
@@ -134,11 +179,8 @@ impl Network {
     }
 
     fn add(&mut self, rng: &mut Rng, a: usize, b: Option<usize>) -> usize {
-        let output = self.tensor(Shape {
-            border: rng.size(0, 2),
-            zero_point: rng.within(0, 255) as u8,
-            ..self.tensors[a]
-        });
+        let (zero_point, top) = self.levels(rng);
+        let output = self.tensor(Shape { border: rng.size(0, 2), zero_point, top, ..self.tensors[a] });
         let (a, b) = (sum(rng, a), b.map(|b| sum(rng, b)));
         self.layers.push(Layer::Add { a, b, output, relu: rng.chance(50) });
         output
@@ -147,13 +189,9 @@ impl Network {
     fn pool(&mut self, rng: &mut Rng, input: usize) -> usize {
         let from = self.tensors[input];
         let pixels = (from.height * from.width) as i32;
-        let output = self.tensor(Shape {
-            height: 1,
-            width: 1,
-            border: rng.size(0, 1),
-            zero_point: rng.within(0, 255) as u8,
-            ..from
-        });
+        let (zero_point, top) = self.levels(rng);
+        let border = rng.size(0, 1);
+        let output = self.tensor(Shape { height: 1, width: 1, border, zero_point, top, ..from });
         let pre = 1 + pixels.ilog2() as u8;
         let bias = -pixels * i32::from(from.zero_point) + (1 << (pre - 1));
         self.layers.push(Layer::Pool { input, output, bias, pre, mul: rng.within(1 << 14, 32767) as i16 });
@@ -162,7 +200,7 @@ impl Network {
 
     fn logits(&mut self, rng: &mut Rng, input: usize) {
         let s = self.tensors[input];
-        let weights = weights(rng, self.classes, s.height * s.width * s.channels, false);
+        let weights = weights(rng, self.classes, s.height * s.width * s.channels, Style::Uniform);
         self.layers.push(Layer::Logits { input, weights });
     }
 }
@@ -172,15 +210,15 @@ pub fn random_conv(rng: &mut Rng, channels: [usize; 2], kernel: [usize; 2], size
     let stride = [rng.size(1, 3), rng.size(1, 3)];
     let pad = [rng.size(0, kernel[0] - 1), rng.size(0, kernel[1] - 1)];
     let border = pad[0].max(pad[1]) + rng.size(0, 1);
-    let (image, extreme) = (rng.size(1, 4), rng.chance(30));
-    let shape = Shape { height: size[0], width: size[1], channels: image, border: 0, zero_point: 7 };
+    let (image, style, top) = (rng.size(1, 4), Style::random(rng), random_top(rng));
+    let shape = Shape { height: size[0], width: size[1], channels: image, border: 0, zero_point: 7, top };
     let classes = rng.size(2, 20);
-    let mut net = Network::new(rng, shape, classes);
-    let wide = net.push_conv(rng, 0, Spec { extreme, ..Spec::point(channels[0], border) });
+    let mut net = Network::new(rng, shape, classes, None);
+    let wide = net.push_conv(rng, 0, Spec { style, ..Spec::point(channels[0], border) });
     let spec = Spec { kernel, stride, pad, ..Spec::point(channels[1], rng.size(0, 2)) };
     let residual = rng.chance(50).then(|| net.push_conv(rng, wide, spec));
     let border = rng.size(0, 2);
-    let out = net.push_conv(rng, wide, Spec { border, residual, extreme, ..spec });
+    let out = net.push_conv(rng, wide, Spec { border, residual, style, ..spec });
     let pooled = net.pool(rng, out);
     net.logits(rng, pooled);
     net
@@ -188,15 +226,17 @@ pub fn random_conv(rng: &mut Rng, channels: [usize; 2], kernel: [usize; 2], size
 
 /// A few layers of all kinds on a small image.
 pub fn random_network(rng: &mut Rng) -> Network {
+    let top = random_top(rng);
     let shape = Shape {
         height: rng.size(1, 9),
         width: rng.size(1, 9),
         channels: rng.size(1, 4),
         border: rng.size(0, 2),
-        zero_point: rng.within(0, 255) as u8,
+        zero_point: rng.within(0, top.into()) as u8,
+        top,
     };
     let classes = rng.size(2, 20);
-    let mut net = Network::new(rng, shape, classes);
+    let mut net = Network::new(rng, shape, classes, None);
     let mut last = 0;
     for _ in 0..rng.size(1, 5) {
         let from = net.tensors[last];
@@ -221,7 +261,8 @@ pub fn random_network(rng: &mut Rng) -> Network {
                 let stride = [rng.size(1, 2), rng.size(1, 2)];
                 let pad = kernel.map(|k| from.border.min(k - 1));
                 let spec = Spec::point(rng.size(1, 36), rng.size(0, 2));
-                net.push_conv(rng, last, Spec { kernel, stride, pad, ..spec })
+                let style = [Style::Uniform, Style::Small][rng.size(0, 1)];
+                net.push_conv(rng, last, Spec { kernel, stride, pad, style, ..spec })
             }
         };
     }
@@ -233,18 +274,22 @@ pub fn random_network(rng: &mut Rng) -> Network {
 }
 
 /// The shape of the CIFAR ResNet-20 (projection shortcuts), with random weights.
-pub fn resnet20(rng: &mut Rng) -> Network {
-    let shape = Shape { height: 32, width: 32, channels: 3, border: 1, zero_point: 110 };
-    let mut net = Network::new(rng, shape, 10);
-    let mut last = net.push_conv(rng, 0, Spec::same(16));
+pub fn resnet20(rng: &mut Rng, top: u8, style: Style) -> Network {
+    let shape = Shape { height: 32, width: 32, channels: 3, border: 1, zero_point: 110, top };
+    let mut net = Network::new(rng, shape, 10, Some(top));
+    let same = |channels| Spec { style, ..Spec::same(channels) };
+    let mut last = net.push_conv(rng, 0, same(16));
     for (stage, width) in [16, 32, 64].into_iter().enumerate() {
         for block in 0..3 {
             let down = stage > 0 && block == 0;
             let stride = if down { [2; 2] } else { [1; 2] };
-            let middle = net.push_conv(rng, last, Spec { stride, ..Spec::same(width) });
-            let short =
-                if down { net.push_conv(rng, last, Spec { stride, ..Spec::point(width, 0) }) } else { last };
-            last = net.push_conv(rng, middle, Spec { residual: Some(short), ..Spec::same(width) });
+            let middle = net.push_conv(rng, last, Spec { stride, ..same(width) });
+            let short = if down {
+                net.push_conv(rng, last, Spec { stride, style, ..Spec::point(width, 0) })
+            } else {
+                last
+            };
+            last = net.push_conv(rng, middle, Spec { residual: Some(short), ..same(width) });
         }
     }
     let pooled = net.pool(rng, last);

@@ -125,7 +125,7 @@ impl Network {
             put(&mut record, tensor::HEIGHT, (shape.height as u16).to_le_bytes());
             put(&mut record, tensor::WIDTH, (shape.width as u16).to_le_bytes());
             put(&mut record, tensor::CHANNELS, (shape.channels as u16).to_le_bytes());
-            put(&mut record, tensor::BORDER, [shape.border as u8, shape.zero_point]);
+            put(&mut record, tensor::BORDER, [shape.border as u8, shape.zero_point, shape.top]);
             records.extend(record);
         }
         records
@@ -148,7 +148,9 @@ impl Network {
                     put(&mut r, op::SHIFT_B, [b.shift]);
                     put(&mut r, op::MUL_B, b.mul.to_le_bytes());
                 }
-                put_filter(&mut r, &conv.weights, self.tensors[conv.input].channels, weights);
+                let from = &self.tensors[conv.input];
+                put(&mut r, op::PAIRS, [u8::from(from.top == 127 && conv.pairs_fit(from))]);
+                put_filter(&mut r, &conv.weights, from.channels, weights);
             }
             Layer::Add { a, b, output, relu } => {
                 put(&mut r, op::KIND, [op::ADD]);
