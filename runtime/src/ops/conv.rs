@@ -21,7 +21,13 @@ pub struct ConvPlan<'a> {
     pub(crate) output: Tensor,
     pub(crate) lo: u8,
     /// Largest value of the input.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only AVX2 multiplies seven bits faster")
+    )]
     pub(crate) input_top: u8,
+    /// Whether products of two groups can be summed in 16 bits.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "as above"))]
     pub(crate) pairs: bool,
     pub(crate) residual: Option<ResidualPlan>,
 }
