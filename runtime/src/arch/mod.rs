@@ -6,6 +6,8 @@
 
 use crate::ops::{self, ConvJob};
 
+#[cfg(target_arch = "aarch64")]
+pub mod aarch64;
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
 
@@ -19,11 +21,18 @@ pub enum Backend {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
+    /// AArch64 with NEON, which all have.
+    Neon,
+    /// AArch64 with dot products of i8.
+    Dotprod,
+    /// AArch64 with matrix products of i8.
+    I8mm,
 }
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+    pub const ALL: [Self; 6] =
+        [Self::Scalar, Self::Avx2, Self::Avx512Vnni, Self::Neon, Self::Dotprod, Self::I8mm];
 
     /// The name that [`from_name`](Self::from_name) takes.
     pub fn name(self) -> &'static str {
@@ -31,6 +40,9 @@ impl Backend {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512Vnni => "avx512vnni",
+            Self::Neon => "neon",
+            Self::Dotprod => "dotprod",
+            Self::I8mm => "i8mm",
         }
     }
 
@@ -49,6 +61,14 @@ impl Backend {
             Self::Avx512Vnni => x86_64::has_avx512vnni(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512Vnni => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => aarch64::has_neon(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Dotprod => aarch64::has_dotprod(),
+            #[cfg(target_arch = "aarch64")]
+            Self::I8mm => aarch64::has_i8mm(),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon | Self::Dotprod | Self::I8mm => false,
         }
     }
 
@@ -85,6 +105,17 @@ impl Available {
             Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
             #[cfg(not(target_arch = "x86_64"))]
             Backend::Avx2 | Backend::Avx512Vnni => ops::conv(job),
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Backend::Neon => unsafe { aarch64::neon::conv(job) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Backend::Dotprod => unsafe { aarch64::dotprod::conv(job) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Backend::I8mm => unsafe { aarch64::i8mm::conv(job) },
+            #[cfg(not(target_arch = "aarch64"))]
+            Backend::Neon | Backend::Dotprod | Backend::I8mm => ops::conv(job),
         }
     }
 }
