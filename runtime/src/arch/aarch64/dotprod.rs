@@ -5,7 +5,7 @@
 //! takes signed operands only: activations are moved by 128, which is the flip of their highest bit, and the
 //! biases make up for it.
 //!
-//! A tile keeps sixteen outputs of up to six pixels in registers. Tiles lie within a row; the last one of a
+//! A tile keeps sixteen outputs of up to four pixels in registers. Tiles lie within a row; the last one of a
 //! row is moved left until it fits, so some pixels are computed twice with the same result.
 
 use super::outputs::{GROUP, Outputs, Sums, load_weights};
@@ -26,11 +26,10 @@ pub(crate) fn conv(mut job: ConvJob<'_>) {
         for y in 0..plan.output.height {
             let mut x = 0;
             while x < width {
-                x += match width - x {
-                    4 | 7 | 8 => tile::<4>(&outputs, &mut job, y, x),
-                    5.. if width >= 6 => tile::<6>(&outputs, &mut job, y, x.min(width - 6)),
-                    3.. if width >= 4 => tile::<4>(&outputs, &mut job, y, x.min(width - 4)),
-                    _ => tile::<1>(&outputs, &mut job, y, x),
+                x += if width >= 4 {
+                    tile::<4>(&outputs, &mut job, y, x.min(width - 4))
+                } else {
+                    tile::<1>(&outputs, &mut job, y, x)
                 };
             }
         }
@@ -61,7 +60,10 @@ fn accumulate<const P: usize>(outputs: &Outputs<'_>, job: &ConvJob<'_>, y: usize
         // in the input, and the plan that a block holds `rows * run` weights for each output.
         unsafe {
             for at in (0..wide).step_by(WIDE) {
-                let u = pixels.map(|pixel| signed(vld1q_u8(pixel.add(at))));
+                let mut u = [vdupq_n_s8(0); P];
+                for (u, pixel) in u.iter_mut().zip(pixels) {
+                    *u = signed(vld1q_u8(pixel.add(at)));
+                }
                 advance::<0, P>(&mut acc, u, weights);
                 advance::<1, P>(&mut acc, u, weights.add(GROUP));
                 advance::<2, P>(&mut acc, u, weights.add(2 * GROUP));
@@ -69,10 +71,11 @@ fn accumulate<const P: usize>(outputs: &Outputs<'_>, job: &ConvJob<'_>, y: usize
                 weights = weights.add(4 * GROUP);
             }
             for at in (wide..plan.run).step_by(CHANNEL_GROUP) {
-                let u = pixels.map(|pixel| {
+                let mut u = [vdupq_n_s8(0); P];
+                for (u, pixel) in u.iter_mut().zip(pixels) {
                     let four = pixel.add(at).cast::<u32>().read_unaligned();
-                    signed(vreinterpretq_u8_u32(vdupq_n_u32(four)))
-                });
+                    *u = signed(vreinterpretq_u8_u32(vdupq_n_u32(four)));
+                }
                 advance::<0, P>(&mut acc, u, weights);
                 weights = weights.add(GROUP);
             }

@@ -5,7 +5,7 @@
 //! activations holds eight depths of two pixels. Lanes of an accumulator are (pixel, output): (0, 0), (0, 1),
 //! (1, 0), (1, 1).
 //!
-//! A tile keeps sixteen outputs of up to six pixels in registers. Tiles lie within a row; the last one of a
+//! A tile keeps sixteen outputs of up to four pixels in registers. Tiles lie within a row; the last one of a
 //! row is moved left until it fits, so some pixels are computed twice with the same result.
 
 use super::outputs::{GROUP, Outputs, Sums, load_weights};
@@ -13,8 +13,8 @@ use crate::format::layout::CHANNEL_GROUP;
 use crate::ops::ConvJob;
 use core::arch::{aarch64::*, asm};
 
-/// Depth of one instruction.
-const WIDE: usize = 2 * CHANNEL_GROUP;
+/// Depths of a register of activations of one pixel.
+const WIDE: usize = 4 * CHANNEL_GROUP;
 
 /// Sixteen outputs of two pixels.
 type Pair = [int32x4_t; 8];
@@ -30,8 +30,6 @@ pub(crate) fn conv(mut job: ConvJob<'_>) {
             let mut x = 0;
             while x < width {
                 x += match width - x {
-                    4 | 7 | 8 => tile::<4, 2>(&outputs, &mut job, y, x),
-                    5.. if width >= 6 => tile::<6, 3>(&outputs, &mut job, y, x.min(width - 6)),
                     3.. if width >= 4 => tile::<4, 2>(&outputs, &mut job, y, x.min(width - 4)),
                     2.. => tile::<2, 1>(&outputs, &mut job, y, x),
                     _ => tile::<1, 1>(&outputs, &mut job, y, x),
@@ -51,7 +49,10 @@ fn tile<const P: usize, const N: usize>(
     x: usize,
 ) -> usize {
     let acc = accumulate::<P, N>(outputs, job, y, x);
-    let sums = core::array::from_fn::<Sums, P, _>(|p| pixel(&acc[p / 2], p % 2));
+    let mut sums = [[vdupq_n_s32(0); 4]; P];
+    for (p, sums) in sums.iter_mut().enumerate() {
+        *sums = pixel(&acc[p / 2], p % 2);
+    }
     outputs.finish(sums, job, y, x);
     P
 }
@@ -70,25 +71,37 @@ fn accumulate<const P: usize, const N: usize>(
     let mut weights = outputs.weights.as_ptr();
     for row in 0..plan.rows {
         let start = job.input().as_ptr().wrapping_add(plan.window(y, x) + row * plan.row_bytes);
-        let pixel = |p: usize| start.wrapping_add(p.min(P - 1) * plan.step_x);
-        let pairs: [[*const u8; 2]; N] = core::array::from_fn(|n| [pixel(2 * n), pixel(2 * n + 1)]);
+        let mut pairs = [[start; 2]; N];
+        for (n, [a, b]) in pairs.iter_mut().enumerate() {
+            *a = start.wrapping_add(2 * n * plan.step_x);
+            *b = start.wrapping_add((2 * n + 1).min(P - 1) * plan.step_x);
+        }
         let wide = plan.run - plan.run % WIDE;
         // SAFETY: the pixels lie in the output; plan and job have checked that every run of their windows lies
         // in the input, and the plan that a block holds `rows * run` weights for each output.
         unsafe {
             for at in (0..wide).step_by(WIDE) {
-                let u = pairs.map(|[a, b]| vcombine_u8(vld1_u8(a.add(at)), vld1_u8(b.add(at))));
-                advance(&mut acc, u, load_weights(weights), load_weights(weights.add(GROUP)));
-                weights = weights.add(2 * GROUP);
+                let mut low = [vdupq_n_u8(0); N];
+                let mut high = low;
+                for (n, [a, b]) in pairs.into_iter().enumerate() {
+                    let a = vreinterpretq_u64_u8(vld1q_u8(a.add(at)));
+                    let b = vreinterpretq_u64_u8(vld1q_u8(b.add(at)));
+                    low[n] = vreinterpretq_u8_u64(vzip1q_u64(a, b));
+                    high[n] = vreinterpretq_u8_u64(vzip2q_u64(a, b));
+                }
+                advance(&mut acc, low, weights, weights.add(GROUP));
+                advance(&mut acc, high, weights.add(2 * GROUP), weights.add(3 * GROUP));
+                weights = weights.add(4 * GROUP);
             }
-            if wide < plan.run {
-                let u = pairs.map(|pair| {
-                    let [a, b] = pair.map(|pixel| pixel.add(wide).cast::<u32>().read_unaligned());
-                    vreinterpretq_u8_u64(vcombine_u64(vdup_n_u64(a.into()), vdup_n_u64(b.into())))
-                });
+            for at in (wide..plan.run).step_by(CHANNEL_GROUP) {
+                let mut u = [vdupq_n_u8(0); N];
+                for (u, [a, b]) in u.iter_mut().zip(pairs) {
+                    let a = vdup_n_u64(a.add(at).cast::<u32>().read_unaligned().into());
+                    let b = vdup_n_u64(b.add(at).cast::<u32>().read_unaligned().into());
+                    *u = vreinterpretq_u8_u64(vcombine_u64(a, b));
+                }
                 // The upper weights meet zeros.
-                let w = load_weights(weights);
-                advance(&mut acc, u, w, w);
+                advance(&mut acc, u, weights, weights);
                 weights = weights.add(GROUP);
             }
         }
@@ -97,14 +110,14 @@ fn accumulate<const P: usize, const N: usize>(
 }
 
 /// Adds the products of two weight groups with eight depths of the pixels.
+///
+/// # Safety
+/// 64 bytes can be read from each group.
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
-fn advance<const N: usize>(
-    acc: &mut [Pair; N],
-    u: [uint8x16_t; N],
-    low: [int8x16_t; 4],
-    high: [int8x16_t; 4],
-) {
+unsafe fn advance<const N: usize>(acc: &mut [Pair; N], u: [uint8x16_t; N], low: *const u8, high: *const u8) {
+    // SAFETY: the caller's promise.
+    let (low, high) = unsafe { (load_weights(low), load_weights(high)) };
     for (q, (low, high)) in low.into_iter().zip(high).enumerate() {
         let (low, high) = (vreinterpretq_s32_s8(low), vreinterpretq_s32_s8(high));
         let first = vreinterpretq_s8_s32(vzip1q_s32(low, high));
@@ -131,7 +144,7 @@ fn both(sums: Sums) -> Pair {
 #[target_feature(enable = "neon")]
 fn pixel(pair: &Pair, which: usize) -> Sums {
     core::array::from_fn(|q| {
-        let [a, b] = [pair[2 * q], pair[2 * q + 1]].map(|sums| vreinterpretq_s64_s32(sums));
+        let (a, b) = (vreinterpretq_s64_s32(pair[2 * q]), vreinterpretq_s64_s32(pair[2 * q + 1]));
         vreinterpretq_s32_s64(if which == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) })
     })
 }
@@ -147,7 +160,7 @@ fn usmmla(mut acc: int32x4_t, u: uint8x16_t, w: int8x16_t) -> int32x4_t {
             acc = inout(vreg) acc,
             u = in(vreg) u,
             w = in(vreg) w,
-            options(pure, nomem, nostack, preserves_flags),
+            options(nomem, nostack, preserves_flags),
         );
     }
     acc

@@ -89,8 +89,8 @@ impl<'a> Outputs<'a> {
         let residual = job.residual(y, x, self.channel);
         let pixels = job.output(y, x, self.channel);
         debug_assert!(pixels.len() >= (P - 1) * stride + self.stored);
-        for (p, acc) in acc.into_iter().enumerate() {
-            let mut sums = self.requant(acc);
+        for p in 0..P {
+            let mut sums = self.requant(acc[p]);
             if let Some((plan, pixels)) = residual {
                 debug_assert!(pixels.len() >= (P - 1) * stride + self.stored);
                 // SAFETY: the plan has checked that both tensors have the same shape, the job their sizes; the
@@ -114,7 +114,8 @@ impl<'a> Outputs<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     fn clamp(&self, sums: [int16x8_t; 2]) -> uint8x16_t {
-        let [low, high] = sums.map(|sum| vqaddq_s16(sum, self.zero_point));
+        let low = vqaddq_s16(sums[0], self.zero_point);
+        let high = vqaddq_s16(sums[1], self.zero_point);
         let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
         vminq_u8(vmaxq_u8(bytes, self.lo), self.top)
     }
