@@ -13,7 +13,7 @@ use crate::ops::ConvJob;
 use core::arch::{aarch64::*, asm};
 
 /// Depths of a register of activations.
-const WIDE: usize = 4 * CHANNEL_GROUP;
+const WIDE: usize = 2 * CHANNEL_GROUP;
 
 /// Two partial sums of each of sixteen outputs.
 type Partial = [int32x4_t; 8];
@@ -66,25 +66,19 @@ fn accumulate<const P: usize>(outputs: &Outputs<'_>, job: &ConvJob<'_>, y: usize
         // in the input, and the plan that a block holds `rows * run` weights for each output.
         unsafe {
             for at in (0..wide).step_by(WIDE) {
-                let mut u = [[vdupq_n_s8(0); 4]; P];
+                let mut u = [[vdupq_n_s8(0); 2]; P];
                 for (u, pixel) in u.iter_mut().zip(pixels) {
-                    *u = spread(vld1q_u8(pixel.add(at)));
+                    *u = spread(vld1_u8(pixel.add(at)));
                 }
-                let [mut early, mut late] = [[[vdupq_n_s8(0); 2]; P]; 2];
-                for (p, [a, b, c, d]) in u.into_iter().enumerate() {
-                    (early[p], late[p]) = ([a, b], [c, d]);
-                }
-                advance(&mut acc, early, [load_weights(weights), load_weights(weights.add(GROUP))]);
-                let weights_late = weights.add(2 * GROUP);
-                advance(&mut acc, late, [load_weights(weights_late), load_weights(weights_late.add(GROUP))]);
-                weights = weights.add(4 * GROUP);
+                advance(&mut acc, u, [load_weights(weights), load_weights(weights.add(GROUP))]);
+                weights = weights.add(2 * GROUP);
             }
             for at in (wide..plan.run).step_by(CHANNEL_GROUP) {
                 let zero = vdupq_n_s8(0);
                 let mut u = [[zero; 2]; P];
                 for (u, pixel) in u.iter_mut().zip(pixels) {
                     let four = pixel.add(at).cast::<u32>().read_unaligned();
-                    u[0] = spread(vreinterpretq_u8_u32(vdupq_n_u32(four)))[0];
+                    u[0] = spread(vreinterpret_u8_u32(vdup_n_u32(four)))[0];
                 }
                 advance(&mut acc, u, [load_weights(weights), [zero; 4]]);
                 weights = weights.add(GROUP);
@@ -149,9 +143,7 @@ fn first(sums: Sums) -> Partial {
 /// Activations less 128: each four of them for each of four outputs.
 #[inline]
 #[target_feature(enable = "neon")]
-fn spread(u: uint8x16_t) -> [int8x16_t; 4] {
-    let u = vreinterpretq_s32_u8(veorq_u8(u, vdupq_n_u8(0x80)));
-    let [a, b] = [vdupq_laneq_s32::<0>(u), vdupq_laneq_s32::<1>(u)];
-    let [c, d] = [vdupq_laneq_s32::<2>(u), vdupq_laneq_s32::<3>(u)];
-    [vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b), vreinterpretq_s8_s32(c), vreinterpretq_s8_s32(d)]
+fn spread(u: uint8x8_t) -> [int8x16_t; 2] {
+    let u = vreinterpret_s32_u8(veor_u8(u, vdup_n_u8(0x80)));
+    [vreinterpretq_s8_s32(vdupq_lane_s32::<0>(u)), vreinterpretq_s8_s32(vdupq_lane_s32::<1>(u))]
 }
