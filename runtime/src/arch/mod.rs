@@ -25,7 +25,7 @@ pub enum Backend {
     Neon,
     /// AArch64 with dot products of i8.
     Dotprod,
-    /// AArch64 with matrix products of i8.
+    /// AArch64 with dot products and matrix products of i8.
     I8mm,
 }
 

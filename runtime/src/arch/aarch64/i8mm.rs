@@ -1,17 +1,19 @@
 //! Convolution with `usmmla`: eight u8 x i8 products per 32-bit lane, added exactly.
 //!
-//! One instruction multiplies two pixels by two outputs over a depth of eight. Two registers of weights (four
-//! outputs each, from two groups of depth) are zipped to two with eight depths of two outputs; a register of
-//! activations holds eight depths of two pixels. Lanes of an accumulator are (pixel, output): (0, 0), (0, 1),
-//! (1, 0), (1, 1).
+//! One instruction multiplies two pixels by two outputs over a depth of eight. A register of activations holds
+//! eight depths of two pixels; lanes of an accumulator are (pixel, output): (0, 0), (0, 1), (1, 0), (1, 1). The
+//! weights of a block are zipped once into a buffer on the stack, from registers with four depths of four
+//! outputs to registers with eight depths of two.
 //!
 //! A tile keeps sixteen outputs of up to four pixels in registers. Tiles lie within a row; the last one of a
 //! row is moved left until it fits, so some pixels are computed twice with the same result.
 
+use super::dotprod;
 use super::outputs::{GROUP, Outputs, Sums, load_weights};
-use crate::format::layout::CHANNEL_GROUP;
-use crate::ops::ConvJob;
+use crate::format::layout::{BLOCK, CHANNEL_GROUP};
+use crate::ops::{ConvJob, ConvPlan};
 use core::arch::{aarch64::*, asm};
+use core::mem::MaybeUninit;
 
 /// Depths of a register of activations of one pixel.
 const WIDE: usize = 4 * CHANNEL_GROUP;
@@ -19,24 +21,64 @@ const WIDE: usize = 4 * CHANNEL_GROUP;
 /// Sixteen outputs of two pixels.
 type Pair = [int32x4_t; 8];
 
-/// See [`ops::conv`](crate::ops::conv).
-#[target_feature(enable = "neon,i8mm")]
+/// Weights of eight depths, two outputs per register.
+type Step = [int8x16_t; 8];
+
+/// The zipped weights of a block: 64 KiB, a depth of 4096.
+type Zipped = [MaybeUninit<Step>; 512];
+
+/// See [`ops::conv`](crate::ops::conv). Needs 64 KiB of stack; deeper kernels than fit there are left to
+/// [`dotprod`].
+#[target_feature(enable = "neon,dotprod,i8mm")]
 pub(crate) fn conv(mut job: ConvJob<'_>) {
     let plan = job.plan();
+    let mut zipped: Zipped = [MaybeUninit::uninit(); 512];
+    let steps = plan.rows * (plan.run / WIDE * 2 + plan.run % WIDE / CHANNEL_GROUP);
+    let Some(zipped) = zipped.get_mut(..steps) else {
+        return dotprod::conv(job);
+    };
     let width = plan.output.width;
     for block in 0..plan.filter.blocks() {
         let outputs = Outputs::new(plan, block);
+        let weights = zip(plan, outputs.weights, zipped);
         for y in 0..plan.output.height {
             let mut x = 0;
             while x < width {
                 x += match width - x {
-                    3.. if width >= 4 => tile::<4, 2>(&outputs, &mut job, y, x.min(width - 4)),
-                    2.. => tile::<2, 1>(&outputs, &mut job, y, x),
-                    _ => tile::<1, 1>(&outputs, &mut job, y, x),
+                    3.. if width >= 4 => tile::<4, 2>(&outputs, weights, &mut job, y, x.min(width - 4)),
+                    2.. => tile::<2, 1>(&outputs, weights, &mut job, y, x),
+                    _ => tile::<1, 1>(&outputs, weights, &mut job, y, x),
                 };
             }
         }
     }
+}
+
+/// Zips the weights of a block: for each run of a window the groups in pairs, and those of its last depths,
+/// fewer than sixteen, with themselves: their copies meet zeros.
+#[target_feature(enable = "neon")]
+fn zip<'z>(plan: &ConvPlan<'_>, weights: &[u8], zipped: &'z mut [MaybeUninit<Step>]) -> &'z [Step] {
+    let mut steps = zipped.iter_mut();
+    for run in weights.chunks_exact(plan.run * BLOCK) {
+        let (wide, rest) = run.split_at(plan.run / WIDE * WIDE * BLOCK);
+        let pairs = wide.chunks_exact(2 * GROUP).map(|pair| pair.split_at(GROUP));
+        let single = rest.chunks_exact(GROUP).map(|group| (group, group));
+        for ((low, high), step) in pairs.chain(single).zip(&mut steps) {
+            // SAFETY: a group has the 64 bytes.
+            let (low, high) = unsafe { (load_weights(low.as_ptr()), load_weights(high.as_ptr())) };
+            let mut pairs = [vdupq_n_s8(0); 8];
+            for q in 0..4 {
+                let (low, high) = (vreinterpretq_s32_s8(low[q]), vreinterpretq_s32_s8(high[q]));
+                pairs[2 * q] = vreinterpretq_s8_s32(vzip1q_s32(low, high));
+                pairs[2 * q + 1] = vreinterpretq_s8_s32(vzip2q_s32(low, high));
+            }
+            step.write(pairs);
+        }
+    }
+    debug_assert_eq!(steps.len(), 0);
+    // SAFETY: the plan has checked that a block holds `rows * run` weights for each output, so there is one
+    // step for each of the elements.
+    unsafe { zipped.assume_init_ref() }
 }
 
 /// `P` pixels of row `y` from `x` on, in `N` pairs; gives `P`.
@@ -44,11 +86,12 @@ pub(crate) fn conv(mut job: ConvJob<'_>) {
 #[target_feature(enable = "neon,i8mm")]
 fn tile<const P: usize, const N: usize>(
     outputs: &Outputs<'_>,
+    weights: &[Step],
     job: &mut ConvJob<'_>,
     y: usize,
     x: usize,
 ) -> usize {
-    let acc = accumulate::<P, N>(outputs, job, y, x);
+    let acc = accumulate::<P, N>(outputs.bias, weights, job, y, x);
     let mut sums = [[vdupq_n_s32(0); 4]; P];
     for (p, sums) in sums.iter_mut().enumerate() {
         *sums = pixel(&acc[p / 2], p % 2);
@@ -60,15 +103,16 @@ fn tile<const P: usize, const N: usize>(
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
 fn accumulate<const P: usize, const N: usize>(
-    outputs: &Outputs<'_>,
+    bias: Sums,
+    weights: &[Step],
     job: &ConvJob<'_>,
     y: usize,
     x: usize,
 ) -> [Pair; N] {
     let plan = job.plan();
     debug_assert!(y < plan.output.height && x + P <= plan.output.width);
-    let mut acc = [both(outputs.bias); N];
-    let mut weights = outputs.weights.as_ptr();
+    let mut acc = [both(bias); N];
+    let mut steps = weights.as_ptr();
     for row in 0..plan.rows {
         let start = job.input().as_ptr().wrapping_add(plan.window(y, x) + row * plan.row_bytes);
         let mut pairs = [[start; 2]; N];
@@ -78,7 +122,7 @@ fn accumulate<const P: usize, const N: usize>(
         }
         let wide = plan.run - plan.run % WIDE;
         // SAFETY: the pixels lie in the output; plan and job have checked that every run of their windows lies
-        // in the input, and the plan that a block holds `rows * run` weights for each output.
+        // in the input; there is a step of weights for each turn.
         unsafe {
             for at in (0..wide).step_by(WIDE) {
                 let mut low = [vdupq_n_u8(0); N];
@@ -89,9 +133,9 @@ fn accumulate<const P: usize, const N: usize>(
                     low[n] = vreinterpretq_u8_u64(vzip1q_u64(a, b));
                     high[n] = vreinterpretq_u8_u64(vzip2q_u64(a, b));
                 }
-                advance(&mut acc, low, weights, weights.add(GROUP));
-                advance(&mut acc, high, weights.add(2 * GROUP), weights.add(3 * GROUP));
-                weights = weights.add(4 * GROUP);
+                advance(&mut acc, low, &*steps);
+                advance(&mut acc, high, &*steps.add(1));
+                steps = steps.add(2);
             }
             for at in (wide..plan.run).step_by(CHANNEL_GROUP) {
                 let mut u = [vdupq_n_u8(0); N];
@@ -100,31 +144,21 @@ fn accumulate<const P: usize, const N: usize>(
                     let b = vdup_n_u64(b.add(at).cast::<u32>().read_unaligned().into());
                     *u = vreinterpretq_u8_u64(vcombine_u64(a, b));
                 }
-                // The upper weights meet zeros.
-                advance(&mut acc, u, weights, weights);
-                weights = weights.add(GROUP);
+                advance(&mut acc, u, &*steps);
+                steps = steps.add(1);
             }
         }
     }
     acc
 }
 
-/// Adds the products of two weight groups with eight depths of the pixels.
-///
-/// # Safety
-/// 64 bytes can be read from each group.
+/// Adds the products of a step's weights with eight depths of the pixels.
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
-unsafe fn advance<const N: usize>(acc: &mut [Pair; N], u: [uint8x16_t; N], low: *const u8, high: *const u8) {
-    // SAFETY: the caller's promise.
-    let (low, high) = unsafe { (load_weights(low), load_weights(high)) };
-    for (q, (low, high)) in low.into_iter().zip(high).enumerate() {
-        let (low, high) = (vreinterpretq_s32_s8(low), vreinterpretq_s32_s8(high));
-        let first = vreinterpretq_s8_s32(vzip1q_s32(low, high));
-        let second = vreinterpretq_s8_s32(vzip2q_s32(low, high));
+fn advance<const N: usize>(acc: &mut [Pair; N], u: [uint8x16_t; N], step: &Step) {
+    for (i, w) in step.iter().enumerate() {
         for (acc, u) in acc.iter_mut().zip(u) {
-            acc[2 * q] = usmmla(acc[2 * q], u, first);
-            acc[2 * q + 1] = usmmla(acc[2 * q + 1], u, second);
+            acc[i] = usmmla(acc[i], u, *w);
         }
     }
 }

@@ -23,11 +23,11 @@ pub fn has_dotprod() -> bool {
     has_neon() && detected
 }
 
-/// Whether code with NEON and its matrix products of i8 may run.
+/// Whether code with NEON, its dot products and its matrix products of i8 may run.
 pub fn has_i8mm() -> bool {
     #[cfg(feature = "std")]
     let detected = std::arch::is_aarch64_feature_detected!("i8mm");
     #[cfg(not(feature = "std"))]
     let detected = cfg!(target_feature = "i8mm");
-    has_neon() && detected
+    has_dotprod() && detected
 }
