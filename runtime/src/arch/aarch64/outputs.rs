@@ -89,8 +89,8 @@ impl<'a> Outputs<'a> {
         let residual = job.residual(y, x, self.channel);
         let pixels = job.output(y, x, self.channel);
         debug_assert!(pixels.len() >= (P - 1) * stride + self.stored);
-        for p in 0..P {
-            let mut sums = self.requant(acc[p]);
+        for (p, &acc) in acc.iter().enumerate() {
+            let mut sums = self.requant(acc);
             if let Some((plan, pixels)) = residual {
                 debug_assert!(pixels.len() >= (P - 1) * stride + self.stored);
                 // SAFETY: the plan has checked that both tensors have the same shape, the job their sizes; the
