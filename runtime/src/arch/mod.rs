@@ -7,8 +7,19 @@
 use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod portable;
 #[cfg(target_arch = "x86_64")]
-pub mod x86_64;
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as native;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use portable as native;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as native;
 
 /// An instruction set.
 #[non_exhaustive]
@@ -24,11 +35,26 @@ pub enum Backend {
     Avx512Vnni,
     /// x86-64 with AMX for int8, on Linux, and AVX512-VNNI.
     Amx,
+    /// AArch64 with NEON, which all have.
+    Neon,
+    /// AArch64 with dot products of i8.
+    Dotprod,
+    /// AArch64 with dot products and matrix products of i8.
+    I8mm,
 }
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Amx];
+    pub const ALL: [Self; 8] = [
+        Self::Scalar,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512Vnni,
+        Self::Amx,
+        Self::Neon,
+        Self::Dotprod,
+        Self::I8mm,
+    ];
 
     /// The name that [`from_name`](Self::from_name) takes.
     pub fn name(self) -> &'static str {
@@ -38,6 +64,9 @@ impl Backend {
             Self::AvxVnni => "avxvnni",
             Self::Avx512Vnni => "avx512vnni",
             Self::Amx => "amx",
+            Self::Neon => "neon",
+            Self::Dotprod => "dotprod",
+            Self::I8mm => "i8mm",
         }
     }
 
@@ -48,19 +77,7 @@ impl Backend {
 
     /// Whether this CPU (without `std`: the build's target) can run the backend.
     pub fn is_available(self) -> bool {
-        match self {
-            Self::Scalar => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => x86_64::has_avx2(),
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => x86_64::has_avxvnni(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => x86_64::has_avx512vnni(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Amx => x86_64::amx::is_available(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni | Self::Amx => false,
-        }
+        self == Self::Scalar || native::is_available(self)
     }
 
     /// The key to the backend's kernels, if this CPU can run them.
@@ -87,23 +104,15 @@ impl Available {
     /// Makes a noisy copy of an image: the portable code, compiled for the backend.
     pub(crate) fn copy(self, job: CopyJob<'_>) {
         match self.0 {
-            #[cfg(target_arch = "x86_64")]
+            Backend::Scalar => write_copy(job),
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
-            Backend::Avx2 | Backend::AvxVnni => unsafe { x86_64::copy_avx2(job) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Avx512Vnni | Backend::Amx => unsafe { x86_64::copy_avx512(job) },
-            _ => write_copy(job),
+            backend => unsafe { native::copy(backend, job) },
         }
     }
 
     /// Starts to use the kernels.
     pub fn session(self) -> Session {
-        Session {
-            available: self,
-            #[cfg(target_arch = "x86_64")]
-            tiles: x86_64::amx::Tiles::default(),
-        }
+        Session { available: self, state: native::State::default() }
     }
 }
 
@@ -111,8 +120,7 @@ impl Available {
 #[derive(Debug)]
 pub struct Session {
     available: Available,
-    #[cfg(target_arch = "x86_64")]
-    tiles: x86_64::amx::Tiles,
+    state: native::State,
 }
 
 impl Session {
@@ -120,20 +128,8 @@ impl Session {
     pub fn conv(&mut self, job: ConvJob<'_>) {
         match self.available.0 {
             Backend::Scalar => ops::conv(job),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: an `Available` is made only for a CPU with the features of its backend.
-            Backend::Avx2 => unsafe { x86_64::avx2::conv(job) },
-            #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Backend::AvxVnni => unsafe { x86_64::avxvnni::conv(job) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Avx512Vnni => unsafe { x86_64::avx512vnni::conv(job) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Amx => unsafe { x86_64::amx::conv(job, &mut self.tiles) },
-            #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::AvxVnni | Backend::Avx512Vnni | Backend::Amx => ops::conv(job),
+            backend => unsafe { self.state.conv(backend, job) },
         }
     }
 }

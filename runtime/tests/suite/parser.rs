@@ -72,8 +72,16 @@ fn exercise(file: &[u8]) -> bool {
     true
 }
 
+/// So many cases, unless the environment asks for another number.
+fn cases(count: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(count),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(cases(20_000))]
 
     #[test]
     fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..512), dressed: bool) {
@@ -105,7 +113,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60_000))]
+    #![proptest_config(cases(60_000))]
 
     /// One to four bytes of the structure (all but weights and tables) replaced, often by small numbers.
     #[test]

@@ -5,9 +5,9 @@
 //! neighbouring pixels are rows of a tile, `step_x` bytes apart and overlapping, so nothing is gathered. Runs are
 //! cut into equal chunks. While the tiles of one group of pixels multiply, the group before it is requantised.
 
+use super::avx512vnni;
 use super::requant512::{Block, QUAD, Tail, finish};
 use super::tiles::{Accumulators, ROW, Walk, configure, four_by_one, release, two_by_two};
-use super::{avx512vnni, tiles};
 use crate::format::layout::{BLOCK, CHANNEL_GROUP};
 use crate::ops::{ConvJob, ConvPlan};
 use core::arch::x86_64::*;
@@ -16,14 +16,9 @@ use core::mem::MaybeUninit;
 /// Rows of a tile.
 const ROWS: usize = 16;
 
-/// Whether AMX, and what the other code of this backend needs, may run.
-pub fn is_available() -> bool {
-    super::has_avx512vnni() && tiles::are_permitted()
-}
-
 /// How the tiles are set up.
 #[derive(Debug, Default)]
-pub(crate) struct Tiles {
+pub(super) struct Tiles {
     /// Pixels and bytes of depth of a tile; none before the first use.
     shape: Option<(usize, usize)>,
 }
@@ -53,7 +48,7 @@ impl Drop for Tiles {
 
 /// See [`ops::conv`](crate::ops::conv). Rows that cannot be cut into tiles are left to AVX512-VNNI.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(crate) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
+pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     let plan = job.plan();
     let Some(cut) = Cut::of(plan) else { return avx512vnni::conv(job) };
     // SAFETY: this backend is used only where tiles are permitted; `Cut` keeps to the limits.

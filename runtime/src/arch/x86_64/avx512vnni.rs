@@ -22,7 +22,7 @@ const STRETCH: usize = 8;
 
 /// See [`ops::conv`](crate::ops::conv).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(crate) fn conv(mut job: ConvJob<'_>) {
+pub(super) fn conv(mut job: ConvJob<'_>) {
     let plan = job.plan();
     let blocks = plan.filter.blocks();
     for block in (0..blocks).step_by(2) {

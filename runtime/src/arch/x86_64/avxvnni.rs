@@ -19,7 +19,7 @@ const UNROLL: usize = 4;
 
 /// See [`ops::conv`](crate::ops::conv).
 #[target_feature(enable = "avx2,avxvnni")]
-pub(crate) fn conv(mut job: ConvJob<'_>) {
+pub(super) fn conv(mut job: ConvJob<'_>) {
     let plan = job.plan();
     for block in 0..plan.filter.blocks() {
         let block = Block::new(plan, block);

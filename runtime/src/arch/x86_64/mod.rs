@@ -1,28 +1,80 @@
 //! x86-64.
 
-pub(crate) mod amx;
-pub(crate) mod avx2;
-pub(crate) mod avx512vnni;
-pub(crate) mod avxvnni;
+mod amx;
+mod avx2;
+mod avx512vnni;
+mod avxvnni;
 mod requant256;
 mod requant512;
 mod scan;
 mod tiles;
 
+use super::Backend;
+use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
+/// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
+pub(super) fn is_available(backend: Backend) -> bool {
+    match backend {
+        Backend::Avx2 => has_avx2(),
+        Backend::AvxVnni => has_avxvnni(),
+        Backend::Avx512Vnni => has_avx512vnni(),
+        Backend::Amx => has_avx512vnni() && tiles::are_permitted(),
+        _ => false,
+    }
+}
+
+/// See [`Available::copy`](super::Available::copy).
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
+    match backend {
+        // SAFETY: by the contract of this function.
+        Backend::Avx2 | Backend::AvxVnni => unsafe { copy_avx2(job) },
+        // SAFETY: by the contract of this function.
+        Backend::Avx512Vnni | Backend::Amx => unsafe { copy_avx512(job) },
+        _ => write_copy(job),
+    }
+}
+
 #[target_feature(enable = "avx2")]
-pub(crate) fn copy_avx2(job: CopyJob<'_>) {
+fn copy_avx2(job: CopyJob<'_>) {
     write_copy(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(crate) fn copy_avx512(job: CopyJob<'_>) {
+fn copy_avx512(job: CopyJob<'_>) {
     write_copy(job);
 }
 
+/// What kernels set up once for many operations.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    tiles: amx::Tiles,
+}
+
+impl State {
+    /// See [`Session::conv`](super::Session::conv).
+    ///
+    /// # Safety
+    /// The backend is available.
+    pub unsafe fn conv(&mut self, backend: Backend, job: ConvJob<'_>) {
+        // SAFETY: by the contract of this function.
+        unsafe {
+            match backend {
+                Backend::Avx2 => avx2::conv(job),
+                Backend::AvxVnni => avxvnni::conv(job),
+                Backend::Avx512Vnni => avx512vnni::conv(job),
+                Backend::Amx => amx::conv(job, &mut self.tiles),
+                _ => ops::conv(job),
+            }
+        }
+    }
+}
+
 /// Whether AVX2 code may run.
-pub fn has_avx2() -> bool {
+fn has_avx2() -> bool {
     #[cfg(feature = "std")]
     return std::is_x86_feature_detected!("avx2");
     #[cfg(not(feature = "std"))]
@@ -30,7 +82,7 @@ pub fn has_avx2() -> bool {
 }
 
 /// Whether code with AVX2 and AVX-VNNI may run.
-pub fn has_avxvnni() -> bool {
+fn has_avxvnni() -> bool {
     #[cfg(feature = "std")]
     return has_avx2() && std::is_x86_feature_detected!("avxvnni");
     #[cfg(not(feature = "std"))]
@@ -38,7 +90,7 @@ pub fn has_avxvnni() -> bool {
 }
 
 /// Whether code with AVX-512 F, BW, VL and VNNI may run.
-pub fn has_avx512vnni() -> bool {
+fn has_avx512vnni() -> bool {
     #[cfg(feature = "std")]
     return std::is_x86_feature_detected!("avx512f")
         && std::is_x86_feature_detected!("avx512bw")

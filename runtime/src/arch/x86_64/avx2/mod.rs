@@ -12,7 +12,7 @@ const NARROW_TOP: u8 = 127;
 
 /// See [`ops::conv`](crate::ops::conv). Needs 64 KiB of stack.
 #[target_feature(enable = "avx2")]
-pub(crate) fn conv(job: ConvJob<'_>) {
+pub(super) fn conv(job: ConvJob<'_>) {
     match job.plan() {
         plan if plan.input_top > NARROW_TOP => wide::conv(job),
         plan if plan.pairs => narrow::conv::<true>(job),

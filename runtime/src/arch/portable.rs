@@ -1,0 +1,26 @@
+//! Architectures without kernels of their own.
+
+use super::Backend;
+use crate::ops::{self, ConvJob};
+use crate::smooth::copies::{CopyJob, write_copy};
+
+pub(super) fn is_available(_: Backend) -> bool {
+    false
+}
+
+/// # Safety
+/// None; other architectures ask for something.
+pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
+    write_copy(job);
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {}
+
+impl State {
+    /// # Safety
+    /// None; other architectures ask for something.
+    pub unsafe fn conv(&mut self, _: Backend, job: ConvJob<'_>) {
+        ops::conv(job);
+    }
+}
