@@ -2,18 +2,19 @@
 //! bytes, a red, a green and a blue plane of 32 rows (Krizhevsky, "Learning Multiple Layers of Features from Tiny
 //! Images", 2009). Files may hold any whole number of records.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use super::memory::Memory;
-use super::{DataError, Shape, Split};
+use super::{DataError, Dataset, Shape, Split, check_read};
 
 const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
 const CIFAR10_CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// CIFAR-10: `path` is one file of records, or a folder with `data_batch_*.bin` and `test_batch.bin`.
-pub(super) fn cifar10(path: &Path, split: Split) -> Result<Memory, DataError> {
+pub(super) fn cifar10(path: &Path, split: Split) -> Result<Records, DataError> {
     let files = match split {
         _ if path.is_file() => vec![path.to_owned()],
         Split::Train => train_batches(path)?,
@@ -25,7 +26,7 @@ pub(super) fn cifar10(path: &Path, split: Split) -> Result<Memory, DataError> {
 
 /// CIFAR-100 with fine labels: `path` is one file of records, or a folder with `train.bin` and `test.bin`. Class names
 /// come from `fine_label_names.txt` beside the records; without that file a class is named by its number.
-pub(super) fn cifar100(path: &Path, split: Split) -> Result<Memory, DataError> {
+pub(super) fn cifar100(path: &Path, split: Split) -> Result<Records, DataError> {
     let file = match split {
         _ if path.is_file() => path.to_owned(),
         Split::Train => path.join("train.bin"),
@@ -35,6 +36,7 @@ pub(super) fn cifar100(path: &Path, split: Split) -> Result<Memory, DataError> {
     load(Form { name: "cifar100", label_bytes: 2, classes }, path, &[file])
 }
 
+#[derive(Debug)]
 struct Form {
     name: &'static str,
     /// Bytes before the image; the last of them is the label.
@@ -72,59 +74,117 @@ fn train_batches(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(files)
 }
 
-fn load(form: Form, path: &Path, files: &[PathBuf]) -> Result<Memory, DataError> {
-    let mut labels = Vec::new();
-    let mut images = Vec::new();
-    for file in files {
-        let bytes = read_records(&form, file)?;
-        for (record, chunk) in bytes.chunks_exact(form.record()).enumerate() {
-            let label = chunk[form.label_bytes - 1];
-            if usize::from(label) >= form.classes.len() {
-                return Err(DataError::Label {
-                    path: file.clone(),
-                    record,
-                    classes: form.classes.len(),
-                    found: label,
-                });
-            }
-            labels.push(label);
-            images.extend_from_slice(&chunk[form.label_bytes..]);
-        }
-    }
-    Ok(Memory {
-        name: form.name,
-        spec: format!("{}:{}", form.name, path.display()),
-        shape: SHAPE,
-        classes: form.classes,
-        mirror_keeps_class: true,
-        labels,
-        images,
-    })
+fn load(form: Form, path: &Path, files: &[PathBuf]) -> Result<Records, DataError> {
+    let files = files.iter().map(|file| RecordFile::open(&form, file)).collect::<Result<_, _>>()?;
+    let spec = format!("{}:{}", form.name, path.display());
+    Ok(Records { form, spec, files })
 }
 
-/// The whole file, whose size is a positive multiple of the record size.
-fn read_records(form: &Form, file: &Path) -> Result<Vec<u8>, DataError> {
-    let record = form.record();
-    let bytes = fs::read(file).map_err(|source| DataError::Missing {
-        path: file.to_owned(),
-        expected: format!(
-            "a whole number of {record}-byte records (10000 records = {} bytes)",
-            10_000 * record
-        ),
-        source,
-    })?;
-    if bytes.is_empty() || bytes.len() % record != 0 {
-        let records = bytes.len() / record + 1;
-        return Err(DataError::Size {
-            path: file.to_owned(),
+/// Files of records, read image by image: memory holds the labels alone.
+#[derive(Debug)]
+pub(super) struct Records {
+    form: Form,
+    spec: String,
+    files: Vec<RecordFile>,
+}
+
+#[derive(Debug)]
+struct RecordFile {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// One label a record, each below the number of classes.
+    labels: Vec<u8>,
+}
+
+impl RecordFile {
+    /// Reads the labels of a file whose size is a positive multiple of the record size.
+    fn open(form: &Form, path: &Path) -> Result<Self, DataError> {
+        let record = form.record();
+        let missing = |source| DataError::Missing {
+            path: path.to_owned(),
             expected: format!(
-                "a whole number of {record}-byte records ({} bytes for {records})",
-                records * record
+                "a whole number of {record}-byte records (10000 records = {} bytes)",
+                10_000 * record
             ),
-            found: bytes.len() as u64,
-        });
+            source,
+        };
+        let file = File::open(path).map_err(missing)?;
+        let found = file.metadata().map_err(missing)?.len();
+        if found == 0 || !found.is_multiple_of(record as u64) {
+            let records = found / record as u64 + 1;
+            return Err(DataError::Size {
+                path: path.to_owned(),
+                expected: format!(
+                    "a whole number of {record}-byte records ({} bytes for {records})",
+                    records * record as u64
+                ),
+                found,
+            });
+        }
+        let mut reader = BufReader::new(&file);
+        let mut bytes = vec![0; record];
+        let mut labels = Vec::new();
+        for index in 0..found / record as u64 {
+            let cannot = |source| DataError::Read { path: path.to_owned(), source };
+            reader.read_exact(&mut bytes).map_err(cannot)?;
+            let label = bytes[form.label_bytes - 1];
+            let classes = form.classes.len();
+            if usize::from(label) >= classes {
+                let path = path.to_owned();
+                return Err(DataError::Label { path, record: index as usize, classes, found: label });
+            }
+            labels.push(label);
+        }
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), labels })
     }
-    Ok(bytes)
+
+    fn read(&self, form: &Form, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
+        let start = (index * form.record() + form.label_bytes) as u64;
+        // A reader that panicked left a position behind, which is set anew here.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_exact(chw))
+            .map_err(|source| DataError::Read { path: self.path.clone(), source })?;
+        Ok(usize::from(self.labels[index]))
+    }
+}
+
+impl Dataset for Records {
+    fn name(&self) -> &str {
+        self.form.name
+    }
+
+    fn spec(&self) -> String {
+        self.spec.clone()
+    }
+
+    fn shape(&self) -> Shape {
+        SHAPE
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.form.classes
+    }
+
+    fn len(&self) -> usize {
+        self.files.iter().map(|file| file.labels.len()).sum()
+    }
+
+    fn mirror_keeps_class(&self) -> bool {
+        true
+    }
+
+    fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
+        check_read(index, self.len(), SHAPE, chw.len())?;
+        let mut at = index;
+        for file in &self.files {
+            if at < file.labels.len() {
+                return file.read(&self.form, at, chw);
+            }
+            at -= file.labels.len();
+        }
+        Err(DataError::Index { index, len: self.len() })
+    }
 }
 
 fn fine_names(path: &Path) -> Result<Vec<String>, DataError> {

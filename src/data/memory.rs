@@ -1,4 +1,4 @@
-//! A data set held in memory: what every loader of files returns.
+//! A data set held in memory: what the loader of compressed files returns.
 
 use super::{DataError, Dataset, Shape, check_read};
 

@@ -122,12 +122,12 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
         Some((kind, path)) if !path.is_empty() => (kind, Path::new(path)),
         _ => return Err(DataError::Spec { found: spec.to_owned() }),
     };
-    Ok(Box::new(match kind {
-        "cifar10" => cifar::cifar10(path, split)?,
-        "cifar100" => cifar::cifar100(path, split)?,
-        "mnist" | "fashion-mnist" => idx::open(kind, path, split)?,
+    Ok(match kind {
+        "cifar10" => Box::new(cifar::cifar10(path, split)?),
+        "cifar100" => Box::new(cifar::cifar100(path, split)?),
+        "mnist" | "fashion-mnist" => Box::new(idx::open(kind, path, split)?),
         _ => return Err(DataError::Spec { found: spec.to_owned() }),
-    }))
+    })
 }
 
 /// Checks the arguments of [`Dataset::read`].
