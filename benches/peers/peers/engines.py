@@ -3,9 +3,10 @@ buffer of pictures to logits."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 
@@ -13,7 +14,7 @@ Infer = Callable[[np.ndarray], np.ndarray]
 Engine = Callable[[int], Infer]
 
 
-def onnxruntime(folder: Path, threads: int) -> Engine:
+def onnxruntime(folder: Path, threads: int, trials: bool) -> Engine:
     """ONNX Runtime on its QDQ file."""
     import onnxruntime as ort
 
@@ -58,33 +59,28 @@ def openvino_streams(folder: Path, file: str, threads: int, streams: int, batch:
     return infer
 
 
-def openvino(folder: Path, threads: int) -> Engine:
+def openvino(folder: Path, threads: int, trials: bool) -> Engine:
     """OpenVINO on the faster of nncf's file and ONNX Runtime's, with the faster number of streams."""
 
     def of_batch(batch: int) -> Infer:
         files = [name for name in ("openvino.xml", "u8s8.onnx") if (folder / name).exists()]
         streams = [1] + ([threads] if threads > 1 and batch % threads == 0 else [])
-        if batch == 1:
-            files = files[:1]
+        if not trials:
+            files, streams = files[:1], streams[:1]
         tried = [openvino_streams(folder, file, threads, many, batch) for file in files for many in streams]
-        shape = None
-        if len(tried) > 1:
-            import openvino as ov
-
-            dims = ov.Core().read_model(folder / files[0]).input(0).partial_shape.get_min_shape()
-            shape = (batch, *list(dims)[1:])
-        return quickest(tried, shape)
+        if len(tried) == 1:
+            return tried[0]
+        facts = json.loads((folder / "prepared.json").read_text())
+        return quickest(tried, (batch, *facts["shape"]))
 
     return of_batch
 
 
-def quickest(tried: list[Infer], shape: tuple[int, ...] | None) -> Infer:
+def quickest(tried: list[Infer], shape: tuple[int, ...]) -> Infer:
     """The fastest of several ways, by the best of a few calls."""
-    if shape is None:
-        return tried[0]
     pictures = np.zeros(shape, np.float32)
     best: dict[int, float] = {}
-    for _ in range(3):
+    for _ in range(5):
         for i, infer in enumerate(tried):
             start = time.perf_counter()
             infer(pictures)
@@ -92,7 +88,7 @@ def quickest(tried: list[Infer], shape: tuple[int, ...] | None) -> Infer:
     return tried[min(best, key=lambda i: best[i])]
 
 
-def litert(folder: Path, threads: int) -> Engine:
+def litert(folder: Path, threads: int, trials: bool) -> Engine:
     """LiteRT with XNNPACK, its default on CPUs. Pictures are quantised and turned to HWC inside the call."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -124,7 +120,7 @@ def litert(folder: Path, threads: int) -> Engine:
     return of_batch
 
 
-def torch(folder: Path, threads: int) -> Engine:
+def torch(folder: Path, threads: int, trials: bool) -> Engine:
     """PyTorch in single precision, module by module, as the reference code of randomized smoothing runs."""
     import torch as t
 
@@ -140,7 +136,7 @@ def torch(folder: Path, threads: int) -> Engine:
     return lambda batch: infer
 
 
-ENGINES: dict[str, Callable[[Path, int], Engine]] = {
+ENGINES: dict[str, Callable[[Path, int, bool], Engine]] = {
     "openvino": openvino,
     "onnxruntime": onnxruntime,
     "litert": litert,
@@ -148,6 +144,6 @@ ENGINES: dict[str, Callable[[Path, int], Engine]] = {
 }
 
 
-def open_engine(name: str, folder: Path, threads: int) -> Engine:
-    """An engine by its name."""
-    return ENGINES[name](folder, threads)
+def open_engine(name: str, folder: Path, threads: int, trials: bool = True) -> Engine:
+    """An engine by its name; without trials it takes its usual settings and does not look for faster ones."""
+    return ENGINES[name](folder, threads, trials)

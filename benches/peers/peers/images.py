@@ -27,14 +27,9 @@ def smooth(count: int, shape: tuple[int, int, int], seed: int) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     waves = np.zeros((count, channels, height, width))
     for _ in range(6):
-        u, v, phase, power = (random.uniform(a, b, (count, channels, 1, 1)) for a, b in ((-4, 4), (-4, 4), (0, 7), (0, 1)))
+        u, v, phase, power = (
+            random.uniform(a, b, (count, channels, 1, 1)) for a, b in ((-4, 4), (-4, 4), (0, 7), (0, 1))
+        )
         waves += power * np.sin(2 * np.pi * (u * x + v * y) + phase)
     low, high = waves.min((2, 3), keepdims=True), waves.max((2, 3), keepdims=True)
     return ((waves - low) / (high - low)).astype(np.float32)
-
-
-def cifar_file(path: Path, count: int) -> None:
-    """Writes pictures as ringfence reads them, for programs that want a data set."""
-    bytes_ = (pictures(count, (3, 32, 32), None) * 255).astype(np.uint8).reshape(count, -1)
-    labels = np.zeros((count, 1), np.uint8)
-    path.write_bytes(np.hstack([labels, bytes_]).tobytes())

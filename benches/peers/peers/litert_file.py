@@ -63,7 +63,12 @@ class Writer:
     def finish(self, inputs: list[int], outputs: list[int]) -> bytes:
         """The file."""
         graph = tfl.SubGraphT()
-        graph.tensors, graph.operators, graph.inputs, graph.outputs = self.tensors, self.operators, inputs, outputs
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = (
+            self.tensors,
+            self.operators,
+            inputs,
+            outputs,
+        )
         model = tfl.ModelT()
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
         for code in self.codes:
@@ -182,7 +187,7 @@ class Converter:
 
     def pad(self, source: int, borders: list[list[int]]) -> int:
         tensor, shape = self.out.tensors[source], self.shapes[source]
-        wide = [size + sum(border) for size, border in zip(shape, borders)]
+        wide = [size + sum(border) for size, border in zip(shape, borders, strict=True)]
         quantisation = tensor.quantization
         made = self.out.tensor(
             f"padded.{len(self.out.tensors)}",
@@ -202,9 +207,7 @@ class Converter:
         inputs = [self.where[name] for name in node.input]
         result = self.activation(self.ranged(node.output[0]), self.shapes[inputs[0]])
         self.where[node.output[0]] = result
-        self.out.operator(
-            tfl.BuiltinOperator.ADD, inputs, result, tfl.BuiltinOptions.AddOptions, tfl.AddOptionsT()
-        )
+        self.out.operator(tfl.BuiltinOperator.ADD, inputs, result, tfl.BuiltinOptions.AddOptions, tfl.AddOptionsT())
 
     def mean(self, node: onnx.NodeProto) -> None:
         source = self.where[node.input[0]]
@@ -212,9 +215,7 @@ class Converter:
         axes = self.out.tensor(f"axes.{result}", [2], tfl.TensorType.INT32, np.array([1, 2], np.int32))
         options = tfl.ReducerOptionsT()
         options.keepDims = False
-        self.out.operator(
-            tfl.BuiltinOperator.MEAN, [source, axes], result, tfl.BuiltinOptions.ReducerOptions, options
-        )
+        self.out.operator(tfl.BuiltinOperator.MEAN, [source, axes], result, tfl.BuiltinOptions.ReducerOptions, options)
 
     def gemm(self, node: onnx.NodeProto) -> None:
         a = {item.name: helper.get_attribute_value(item) for item in node.attribute}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
 
 import numpy as np
 
@@ -21,7 +21,11 @@ def spread(threads: int, one: Callable[[int, np.ndarray], None]) -> Fill:
     if threads == 1:
         return lambda buffer: one(0, buffer)
     pool = ThreadPoolExecutor(threads)
-    return lambda buffer: list(pool.map(one, range(threads), parts(buffer, threads))) and None
+
+    def fill(buffer: np.ndarray) -> None:
+        list(pool.map(one, range(threads), parts(buffer, threads)))
+
+    return fill
 
 
 def numpy_noise(picture: np.ndarray, scale: np.ndarray, threads: int) -> Fill:

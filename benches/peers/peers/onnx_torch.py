@@ -1,9 +1,9 @@
-"""A residual network of an ONNX file as a PyTorch module: the operators that CIFAR networks are made of, run eagerly."""
+"""A residual network of an ONNX file as a PyTorch module: operators of CIFAR networks, run eagerly."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import onnx

@@ -43,6 +43,11 @@ class Places:
         return self.root / "lib" / "libmaskcpu.so"
 
     @property
+    def peak(self) -> Path:
+        """The program that measures the clock."""
+        return self.root / "peak" / "release" / "peak"
+
+    @property
     def footprint(self) -> Path:
         """The program that measures memory and wall time of another."""
         return self.root / "lib" / "footprint"
@@ -74,11 +79,11 @@ class Places:
         if not self.python.exists():
             raise Missing(f"no peers in {self.root}; run benches/peers/setup first")
         if not self.ringfence.is_file():
-            raise Missing(
-                f"no program {self.ringfence}; run `cargo build --release` or pass --ringfence PROGRAM"
-            )
+            raise Missing(f"no program {self.ringfence}; run `cargo build --release` or pass --ringfence PROGRAM")
         if not self.rfm.is_file():
-            raise Missing(f"no model {self.rfm} beside the ONNX file; make it with `ringfence compile` or pass --rfm FILE")
+            raise Missing(
+                f"no model {self.rfm} beside the ONNX file; make it with `ringfence compile` or pass --rfm FILE"
+            )
 
     def level_works(self, level: str) -> bool:
         """Whether processes can be held to this level here."""

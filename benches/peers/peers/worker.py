@@ -1,8 +1,8 @@
 """One peer in a process of its own, which stays alive between the rounds.
 
-    python -m peers.worker ENGINE PREPARED_FOLDER THREADS          asks on standard input, answers on standard output
-    python -m peers.worker ENGINE PREPARED_FOLDER THREADS --first  one picture, then exit
-    python -m peers.worker ENGINE PREPARED_FOLDER THREADS --once BATCH N  one certificate, then exit
+    python -m peers.worker ENGINE PREPARED_FOLDER THREADS     questions on standard input, answers on standard output
+    .. --first                                                one picture, then exit
+    .. --once BATCH N                                         one certificate, then exit
 
 Questions and answers are lines of JSON: {"ask": "votes", "batch", "seconds"} and {"ask": "certificate", "batch", "n"}.
 """
@@ -29,15 +29,21 @@ N0, ALPHA = 100, 0.001
 class Peer:
     """A network that votes over noisy copies of a picture."""
 
-    def __init__(self, engine: str, folder: Path, threads: int, kinds: list[str]) -> None:
+    def __init__(self, engine: str, folder: Path, threads: int, alone: bool) -> None:
         facts = json.loads((folder / "prepared.json").read_text())
         self.sigma = facts["sigma"]
         self.shape = tuple(facts["shape"])
-        self.open = open_engine(engine, folder, threads)
+        self.open = open_engine(engine, folder, threads, trials=not alone)
         mean, deviation = (np.float32(facts[key]).reshape(-1, 1, 1) for key in ("mean", "deviation"))
         self.picture = ((smooth(1, self.shape, 1)[0] - mean) / deviation).astype(np.float32)
         scale = np.broadcast_to(np.float32(self.sigma) / deviation, (len(self.picture), 1, 1)).astype(np.float32)
+        # Alone in its process a peer does without torch for its noise: it would only cost memory.
+        kinds = ["numpy"] if alone and engine != "torch" else ["numpy", "torch"]
         self.noise, self.fill = fastest(self.picture, scale, threads, kinds)
+        if engine == "torch":
+            import torch
+
+            torch.set_num_threads(threads)
         self.ready: dict[int, tuple[np.ndarray, Infer]] = {}
 
     def batch(self, size: int) -> tuple[np.ndarray, Infer]:
@@ -53,7 +59,8 @@ class Peer:
     def votes(self, size: int, seconds: float) -> dict[str, float | str]:
         """Calls of one batch until the time is over: medians, noise and count included."""
         buffer, infer = self.batch(size)
-        noise, total = [], []
+        noise: list[float] = []
+        total: list[float] = []
         start = time.perf_counter()
         while time.perf_counter() - start < seconds or not total:
             t0 = time.perf_counter()
@@ -83,7 +90,7 @@ class Peer:
             counts = counts + np.bincount(logits.argmax(1), minlength=logits.shape[1])
         return np.asarray(counts)
 
-    def certificate(self, size: int, n: int) -> dict[str, float]:
+    def certificate(self, size: int, n: int) -> dict[str, float | str]:
         """Selection, counting and bound, as CERTIFY of Cohen et al."""
         from scipy.stats import beta, norm
 
@@ -131,12 +138,10 @@ def main() -> None:
     if args.first:
         facts = json.loads((args.folder / "prepared.json").read_text())
         picture = np.zeros((1, *facts["shape"]), np.float32)
-        open_engine(args.engine, args.folder, args.threads)(1)(picture)
+        open_engine(args.engine, args.folder, args.threads, trials=False)(1)(picture)
         print(json.dumps({"library_bytes": mapped_bytes()}), flush=True)
         os._exit(0)  # the time to take a process down is not counted
-    # Alone in its process a peer does without torch for its noise: it would only cost memory.
-    kinds = ["numpy"] if args.once and args.engine != "torch" else ["numpy", "torch"]
-    peer = Peer(args.engine, args.folder, args.threads, kinds)
+    peer = Peer(args.engine, args.folder, args.threads, alone=bool(args.once))
     if args.once:
         print(json.dumps(peer.certificate(*args.once)), flush=True)
         os._exit(0)
