@@ -52,11 +52,11 @@ pub fn measure(sampler: &mut Sampler) {
     unsafe { asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly)) };
 
     let turns = 30_000u64;
-    sampler.add("amx i8 tdpbssd, registers", "GMAC/s", turns * 4 * TILE_MACS, || {
+    sampler.add("amx i8 tdpbusd, registers", "GMAC/s", turns * 4 * TILE_MACS, || {
         // SAFETY: tiles are configured; the ones written are named.
         unsafe {
-            asm!("2:", "tdpbssd tmm0, tmm4, tmm6", "tdpbssd tmm1, tmm4, tmm7", "tdpbssd tmm2, tmm5, tmm6",
-                "tdpbssd tmm3, tmm5, tmm7", "dec {n}", "jnz 2b", n = inout(reg) turns => _,
+            asm!("2:", "tdpbusd tmm0, tmm4, tmm6", "tdpbusd tmm1, tmm4, tmm7", "tdpbusd tmm2, tmm5, tmm6",
+                "tdpbusd tmm3, tmm5, tmm7", "dec {n}", "jnz 2b", n = inout(reg) turns => _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, options(nostack));
         }
     });
@@ -73,9 +73,9 @@ pub fn measure(sampler: &mut Sampler) {
                     // SAFETY: `steps` blocks of 4096 bytes lie in the buffer; tiles are configured and named.
                     unsafe {
                         asm!("2:", "tileloadd tmm4, [{p} + {s}*1]", "tileloadd tmm6, [{p} + {s}*1 + 2048]",
-                        "tdpbssd tmm0, tmm4, tmm6", "tileloadd tmm7, [{p} + {s}*1 + 3072]",
-                        "tdpbssd tmm1, tmm4, tmm7", "tileloadd tmm5, [{p} + {s}*1 + 1024]",
-                        "tdpbssd tmm2, tmm5, tmm6", "tdpbssd tmm3, tmm5, tmm7", "add {p}, 4096",
+                        "tdpbusd tmm0, tmm4, tmm6", "tileloadd tmm7, [{p} + {s}*1 + 3072]",
+                        "tdpbusd tmm1, tmm4, tmm7", "tileloadd tmm5, [{p} + {s}*1 + 1024]",
+                        "tdpbusd tmm2, tmm5, tmm6", "tdpbusd tmm3, tmm5, tmm7", "add {p}, 4096",
                         "dec {n}", "jnz 2b",
                         p = inout(reg) buffer.0.as_ptr() => _, s = in(reg) 64usize, n = inout(reg) steps => _,
                         out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _,

@@ -16,8 +16,10 @@ def figure(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
-def summary(values: list[float]) -> Cell:
-    """Median, and half the range over the rounds as a share of it."""
+def summary(values: list[float], best: bool) -> Cell:
+    """Median, and half the range over the rounds as a share of it; or the best alone."""
+    if best:
+        return min(values), None
     middle = statistics.median(values)
     spread = (max(values) - min(values)) / 2 / middle if len(values) > 1 and middle else None
     return middle, spread
@@ -57,15 +59,16 @@ FOOTPRINT: list[tuple[str, Callable[[dict], float | None]]] = [
 ]
 
 
-def table(run: dict) -> str:
-    """The whole table with the lines that one needs to read it."""
+def table(run: dict, best: bool = False) -> str:
+    """The whole table with the lines that one needs to read it. `best` takes the fastest call in place of medians: what
+    is left to compare on a machine that other work disturbs."""
     records = run["records"]
     names = [OURS] + [name for name in run["peers"] if any(record["peer"] == name for record in records)]
     lines = [
         "| lower is better; (x) = times ringfence | " + " | ".join(names) + " |",
         "|---|" + "---|" * len(names),
     ]
-    samples = grouped(records, "votes", "batch", "us_per_sample")
+    samples = grouped(records, "votes", "batch", "us_best" if best else "us_per_sample")
     certificates = grouped(records, "certificate", "n", "certificate_s")
     settings = list(dict.fromkeys((threads, level) for threads, level, _ in [*samples, *certificates]))
     for threads, level in settings:
@@ -73,20 +76,20 @@ def table(run: dict) -> str:
         for key, values in samples.items():
             if key[:2] == (threads, level):
                 title = f"{where}: us a noisy sample, batch {key[2]}"
-                lines.append(row(title, {name: summary(v) for name, v in values.items()}, names))
+                lines.append(row(title, {name: summary(v, best) for name, v in values.items()}, names))
         for key, values in certificates.items():
             if key[:2] == (threads, level):
                 title = f"{where}: ms a certificate, N = {key[2]}"
-                lines.append(row(title, {n: summary([1e3 * x for x in v]) for n, v in values.items()}, names))
+                lines.append(row(title, {n: summary([1e3 * x for x in v], best) for n, v in values.items()}, names))
     for title, value in FOOTPRINT:
         cells = {r["peer"]: value(r) for r in records if r["kind"] == "footprint"}
         known: dict[str, Cell] = {name: (size, None) for name, size in cells.items() if size is not None}
         if known:
             lines.append(row(title, known, names))
-    return "\n".join(lines + ["", *notes(run)])
+    return "\n".join(lines + ["", *notes(run, best)])
 
 
-def notes(run: dict) -> list[str]:
+def notes(run: dict, best: bool) -> list[str]:
     """Machine, versions, agreement with the float network, and whether the machine was quiet."""
     records = run["records"]
     backends = {
@@ -97,7 +100,7 @@ def notes(run: dict) -> list[str]:
     lines = [
         f"{run['onnx']}, sigma {run['sigma']}; {run['cpu']}, {run['cores']} cores; {run['date']}",
         "ringfence backends: " + ", ".join(f"{level} -> {backend}" for level, backend in backends),
-        "spread: half the range of the medians of the rounds",
+        "fastest call of all rounds" if best else "median over the rounds of their medians, ± half their range",
     ]
     if run.get("agreement"):
         same = ", ".join(f"{n} {100 * a['same_class']:.1f} % ({a['snr_db']} dB)" for n, a in run["agreement"].items())

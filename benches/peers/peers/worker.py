@@ -73,6 +73,7 @@ class Peer:
         scale = 1e6 / size
         return {
             "us_per_sample": statistics.median(total) * scale,
+            "us_best": min(total) * scale,
             "us_noise": statistics.median(noise) * scale,
             "calls": len(total),
             "noise": self.noise,
