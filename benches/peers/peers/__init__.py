@@ -1,0 +1,1 @@
+"""Other runtimes on the networks of ringfence, timed side by side."""
