@@ -173,6 +173,7 @@ def turned(programs: list[Program], round_: int) -> list[Program]:
 def timed(
     program: Program,
     slow_s: float,
+    round_: int,
     key: tuple[str, str, int],
     dropped: set[tuple[str, str, int]],
     ask: Callable[[], dict],
