@@ -135,7 +135,7 @@ def rounds(places: Places, programs: list[Program], plan: Plan, level: str, thre
                 if key in dropped or left_out(program.name, threads, batch, 0):
                     continue
                 answer = timed(
-                    program, plan.slow_s, key, dropped, functools.partial(program.votes, batch, plan.seconds)
+                    program, plan.slow_s, round_, key, dropped, functools.partial(program.votes, batch, plan.seconds)
                 )
                 us = answer.get("us_per_sample")
                 if us:
