@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batches", help="for example 1,100")
     parser.add_argument("--budgets", help="N of the certificates, for example 1000")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--quick", action="store_true", help="one to two minutes instead of about half an hour")
+    parser.add_argument("--quick", action="store_true", help="one to two minutes instead of half an hour to an hour")
     parser.add_argument("--no-footprint", action="store_true", help="without memory, disk and first answer")
     parser.add_argument("--best", action="store_true", help="fastest calls in place of medians, for a busy machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all raw figures")

@@ -135,7 +135,7 @@ def rounds(places: Places, programs: list[Program], plan: Plan, level: str, thre
                 if key in dropped or left_out(program.name, threads, batch, 0):
                     continue
                 answer = timed(
-                    program, plan.slow_s, key, dropped, functools.partial(program.votes, batch, plan.seconds)
+                    program, plan.slow_s, round_, key, dropped, functools.partial(program.votes, batch, plan.seconds)
                 )
                 us = answer.get("us_per_sample")
                 if us:
@@ -151,7 +151,9 @@ def rounds(places: Places, programs: list[Program], plan: Plan, level: str, thre
                 if key in dropped or program.name not in batch_of or left_out(program.name, threads, 0, n):
                     continue
                 batch = batch_of[program.name]
-                answer = timed(program, plan.slow_s, key, dropped, functools.partial(program.certificate, batch, n))
+                answer = timed(
+                    program, plan.slow_s, round_, key, dropped, functools.partial(program.certificate, batch, n)
+                )
                 yield {
                     "peer": program.name,
                     "kind": "certificate",
@@ -171,11 +173,12 @@ def turned(programs: list[Program], round_: int) -> list[Program]:
 def timed(
     program: Program,
     slow_s: float,
+    round_: int,
     key: tuple[str, str, int],
     dropped: set[tuple[str, str, int]],
     ask: Callable[[], dict],
 ) -> dict:
-    """An answer; what fails or takes long is not asked again."""
+    """An answer; what fails is not asked again, what takes long only in two rounds."""
     time.sleep(REST_S)  # threads of the one before come to rest
     began = time.monotonic()
     try:
@@ -185,7 +188,7 @@ def timed(
     if "error" in answer:
         note(f"failed: {' '.join(str(part) for part in key)} ({answer['error']})")
     slow = program.name != Ours.name and time.monotonic() - began > slow_s
-    if "error" in answer or slow:
+    if "error" in answer or (slow and round_ > 0):
         dropped.add(key)
     return answer
 
