@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use ringfence_runtime::format::layout::ALIGN;
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
 use ringfence_runtime::{Backend, Model, include_rfm};
 
@@ -21,9 +22,11 @@ fn certificates(c: &mut Criterion) {
     let image = Image::chw(&pixels, 3, 32, 32).unwrap();
     for (name, bytes) in NAMES.into_iter().zip(MODELS) {
         let model = Model::parse(bytes).unwrap();
-        let mut arena = vec![0; model.arena_bytes(BATCH)];
+        let mut memory = vec![0; model.arena_bytes(BATCH) + ALIGN];
+        let start = memory.as_ptr().align_offset(ALIGN);
+        let arena = &mut memory[start..][..model.arena_bytes(BATCH)];
         for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
-            let mut smoother = Smoother::with_backend(&model, &mut arena, backend).unwrap();
+            let mut smoother = Smoother::with_backend(&model, &mut *arena, backend).unwrap();
             group.bench_function(BenchmarkId::new(name, backend.name()), |b| {
                 b.iter(|| smoother.certify(&image, Budget::samples(1000), &Seed([7; 32])).unwrap());
             });

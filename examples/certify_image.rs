@@ -13,7 +13,7 @@ use ringfence_runtime::{Model, include_rfm};
 
 static MODEL: &[u8] = include_rfm!("../models/signs-resnet8-s025.rfm");
 /// Memory of the network for one sample, as `ringfence inspect` states it.
-const ARENA: usize = 55_488;
+const ARENA: usize = 37_056;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A camera's frame: 3 planes of 32 x 32 bytes.
