@@ -4,5 +4,6 @@
 
 mod kernels;
 mod models;
+mod mutation;
 mod parser;
 mod support;
