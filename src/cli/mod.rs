@@ -4,6 +4,7 @@
 //! standard error as one line. Exit codes: 0 done, 1 a check that the verb makes does not hold, 2 everything that kept
 //! it from running.
 
+mod aligned;
 mod bench;
 mod certify;
 mod compile;

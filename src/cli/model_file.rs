@@ -7,6 +7,7 @@ use ringfence_runtime::Model;
 use sha2::{Digest, Sha256};
 
 use super::CliError;
+use super::aligned::Aligned;
 use super::seed::to_hex;
 use crate::data::Dataset;
 use crate::models::EMBEDDED;
@@ -19,12 +20,8 @@ pub(super) struct ModelFile {
 
 enum Bytes {
     Embedded(&'static [u8]),
-    /// A buffer with room to start at a multiple of 64, the start, and the length.
-    Read(Vec<u8>, usize, usize),
+    Read(Aligned),
 }
-
-/// Alignment of sections in memory; the parser does not need it, vector loads like it.
-const ALIGNMENT: usize = 64;
 
 impl ModelFile {
     /// The file at path `name`, else the embedded model of that name; without a name, the first embedded model.
@@ -45,7 +42,7 @@ impl ModelFile {
             action: "expected a model file or the name of an embedded model",
             source,
         })?;
-        Ok(Self { name: name.to_owned(), bytes: aligned(&file) })
+        Ok(Self { name: name.to_owned(), bytes: Bytes::Read(Aligned::copy_of(&file)) })
     }
 
     /// The embedded model with this SHA-256.
@@ -63,18 +60,10 @@ impl ModelFile {
     pub fn parse(&self) -> Result<Model<'_>, CliError> {
         let bytes = match &self.bytes {
             Bytes::Embedded(bytes) => bytes,
-            Bytes::Read(buffer, start, len) => &buffer[*start..start + len],
+            Bytes::Read(file) => file.bytes(),
         };
         Model::parse(bytes).map_err(|source| CliError::Model { name: self.name.clone(), source })
     }
-}
-
-fn aligned(file: &[u8]) -> Bytes {
-    let mut buffer = vec![0; file.len() + ALIGNMENT];
-    // The hint may decline (`usize::MAX`); then the start is as good as any.
-    let start = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-    buffer[start..start + file.len()].copy_from_slice(file);
-    Bytes::Read(buffer, start, file.len())
 }
 
 /// Checks that the images and classes of `data` are those the model was made for.
@@ -121,19 +110,4 @@ fn check_names(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buffers_start_at_a_multiple_of_64() {
-        for len in [0, 1, 63, 64, 65, 1000] {
-            let file: Vec<u8> = (0..len).map(|i| i as u8).collect();
-            let Bytes::Read(buffer, start, found) = aligned(&file) else { unreachable!() };
-            assert_eq!(buffer[start..].as_ptr().align_offset(ALIGNMENT), 0);
-            assert_eq!(buffer[start..start + found], file);
-        }
-    }
 }

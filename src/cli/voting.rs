@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use ringfence_runtime::certificate::{CertificateTable, Method, Outcome, conclude};
-use ringfence_runtime::format::layout::ALIGN;
 use ringfence_runtime::smooth::{
     Counts, Error, Image, Prediction, Purpose, Scores, Seed, Smoother, Verdict, Vote, add_counts,
 };
 use ringfence_runtime::{Backend, Model};
 
 use super::CliError;
+use super::aligned::Aligned;
 
 /// How samples are computed; no choice here changes a count.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,30 +43,8 @@ impl ComputeArgs {
     }
 
     /// One arena a thread: all the memory that inference takes.
-    pub fn arenas(&self, model: &Model<'_>) -> Vec<Arena> {
-        (0..self.threads()).map(|_| Arena::new(model, self.batch())).collect()
-    }
-}
-
-/// Memory of one worker. It starts a cache line, so that no row of a tensor straddles two without need.
-pub(super) struct Arena {
-    memory: Vec<u8>,
-    start: usize,
-    bytes: usize,
-}
-
-impl Arena {
-    /// Room for a batch.
-    pub fn new(model: &Model<'_>, batch: usize) -> Self {
-        let bytes = model.arena_bytes(batch);
-        let memory = vec![0; bytes + ALIGN];
-        let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { memory, start, bytes }
-    }
-
-    /// The room.
-    pub fn bytes(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..][..self.bytes]
+    pub fn arenas(&self, model: &Model<'_>) -> Vec<Aligned> {
+        (0..self.threads()).map(|_| Aligned::zeroed(model.arena_bytes(self.batch()))).collect()
     }
 }
 
@@ -98,14 +76,14 @@ pub(super) struct Workers<'m, 'a, 's> {
 
 impl<'m, 'a, 's> Workers<'m, 'a, 's> {
     /// One worker an arena.
-    pub fn new(model: &'m Model<'a>, arenas: &'s mut [Arena], backend: Backend) -> Result<Self, CliError> {
+    pub fn new(model: &'m Model<'a>, arenas: &'s mut [Aligned], backend: Backend) -> Result<Self, CliError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(arenas.len())
             .build()
             .map_err(|error| CliError::failed("worker threads", error))?;
         let smoothers = arenas
             .iter_mut()
-            .map(|arena| Smoother::with_backend(model, arena.bytes(), backend))
+            .map(|arena| Smoother::with_backend(model, arena.bytes_mut(), backend))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| CliError::failed("worker threads", error))?;
         let batch = smoothers.iter().map(Smoother::batch).max().unwrap_or(1);

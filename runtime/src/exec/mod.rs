@@ -158,12 +158,11 @@ impl<'m, 'a> Executor<'m, 'a> {
                 self.logits(index, &op, arena, logits)?;
                 continue;
             };
-            if group.is_full() || !step.is_mostly_activations() {
+            let alone = !step.is_mostly_activations();
+            if alone || group.is_full() {
                 self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
             }
-            let alone = !step.is_mostly_activations();
-            // There is room: the group was flushed if it was full.
-            let _ = group.push(step);
+            group.push(step).map_err(|step| ExecError::Inconsistent { op: step.index })?;
             if alone {
                 self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
             }

@@ -8,8 +8,9 @@ use ringfence_runtime::{Backend, Executor, Model};
 use serde::Serialize;
 
 use super::super::CliError;
+use super::super::aligned::Aligned;
 use super::super::tables::{OwnedTable, Plan};
-use super::super::voting::{Arena, Workers};
+use super::super::voting::Workers;
 
 /// Fewest timed pieces of a measurement: a median needs some.
 const PIECES: usize = 9;
@@ -66,7 +67,7 @@ pub fn measure(
     threads: usize,
 ) -> Result<Line, CliError> {
     let (batch, limit) = (budget.batch, budget.time);
-    let mut arenas: Vec<_> = (0..threads).map(|_| Arena::new(model, batch)).collect();
+    let mut arenas: Vec<_> = (0..threads).map(|_| Aligned::zeroed(model.arena_bytes(batch))).collect();
     let network =
         if threads == 1 { Some(network(model, backend, &mut arenas[0], batch, limit)?) } else { None };
     let mut workers = Workers::new(model, &mut arenas, backend)?;
@@ -107,7 +108,7 @@ pub fn measure(
 fn network(
     model: &Model<'_>,
     backend: Backend,
-    arena: &mut Arena,
+    arena: &mut Aligned,
     batch: usize,
     limit: Duration,
 ) -> Result<f64, CliError> {
@@ -117,7 +118,7 @@ fn network(
     let times = pieces(limit, || {
         for _ in 0..8 {
             executor
-                .run(arena.bytes(), batch, &mut logits, |_, _, _| ())
+                .run(arena.bytes_mut(), batch, &mut logits, |_, _, _| ())
                 .map_err(|error| CliError::failed("network", error))?;
         }
         Ok(())
