@@ -7,7 +7,6 @@ mod avxvnni;
 mod requant256;
 mod requant512;
 mod scan;
-mod tiles;
 
 use super::Backend;
 use crate::ops::{self, ConvJob};
@@ -19,7 +18,7 @@ pub(super) fn is_available(backend: Backend) -> bool {
         Backend::Avx2 => has_avx2(),
         Backend::AvxVnni => has_avxvnni(),
         Backend::Avx512Vnni => has_avx512vnni(),
-        Backend::Amx => has_avx512vnni() && tiles::are_permitted(),
+        Backend::Amx => has_avx512vnni() && amx::are_permitted(),
         _ => false,
     }
 }

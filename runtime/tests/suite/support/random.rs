@@ -205,10 +205,21 @@ impl Network {
     }
 }
 
-/// One convolution of the given geometry between an expanding layer and a head, from `size` pixels.
+/// One convolution of the given channels and kernel between an expanding layer and a head, from `size` pixels.
 pub fn random_conv(rng: &mut Rng, channels: [usize; 2], kernel: [usize; 2], size: [usize; 2]) -> Network {
     let stride = [rng.size(1, 3), rng.size(1, 3)];
     let pad = [rng.size(0, kernel[0] - 1), rng.size(0, kernel[1] - 1)];
+    random_conv_of(rng, channels, kernel, size, [stride, pad])
+}
+
+/// As [`random_conv`], with stride and padding given.
+pub fn random_conv_of(
+    rng: &mut Rng,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    size: [usize; 2],
+    [stride, pad]: [[usize; 2]; 2],
+) -> Network {
     let border = pad[0].max(pad[1]) + rng.size(0, 1);
     let (image, style, top) = (rng.size(1, 4), Style::random(rng), random_top(rng));
     let shape = Shape { height: size[0], width: size[1], channels: image, border: 0, zero_point: 7, top };
