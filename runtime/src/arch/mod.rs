@@ -4,6 +4,7 @@
 //! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
 //! CPU is asked once, without it the target features of the build decide.
 
+use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
@@ -104,7 +105,7 @@ impl Available {
     /// Makes a noisy copy of an image: the portable code, compiled for the backend.
     pub(crate) fn copy(self, job: CopyJob<'_>) {
         match self.0 {
-            Backend::Scalar => write_copy(job),
+            Backend::Scalar => write_copy::<OneByOne>(job),
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
             backend => unsafe { native::copy(backend, job) },
         }

@@ -1,6 +1,7 @@
 //! Architectures without kernels of their own.
 
 use super::Backend;
+use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
@@ -11,7 +12,7 @@ pub(super) fn is_available(_: Backend) -> bool {
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<OneByOne>(job);
 }
 
 #[derive(Debug, Default)]

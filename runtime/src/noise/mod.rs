@@ -7,4 +7,5 @@ mod sampler;
 mod streams;
 
 pub use sampler::Noise;
+pub(crate) use sampler::{Lookup, OneByOne};
 pub use streams::{LANES, Purpose, Seed, Streams};

@@ -25,18 +25,23 @@ impl<'a> Noise<'a> {
     }
 
     /// The next values. How an image is cut into calls does not matter.
-    #[inline(always)]
     pub fn fill(&mut self, values: &mut [i16]) {
+        self.fill_with::<OneByOne>(values);
+    }
+
+    /// [`fill`](Self::fill) with the table look-up of a backend.
+    #[inline(always)]
+    pub(crate) fn fill_with<L: Lookup>(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
         self.used += head.len();
         let (blocks, tail) = rest.as_chunks_mut();
         for block in blocks {
-            self.draw(block);
+            self.draw::<L>(block);
         }
         if !tail.is_empty() {
             let mut block = [0; LANES];
-            self.draw(&mut block);
+            self.draw::<L>(&mut block);
             self.block = block;
             self.used = tail.len();
             tail.copy_from_slice(&self.block[..tail.len()]);
@@ -45,13 +50,14 @@ impl<'a> Noise<'a> {
 
     /// One value of every lane.
     #[inline(always)]
-    fn draw(&mut self, values: &mut [i16; LANES]) {
+    fn draw<L: Lookup>(&mut self, values: &mut [i16; LANES]) {
         let split = Split::new(&self.table);
         let words = self.streams.words();
-        let mut entries = [0; LANES];
-        for (found, &word) in entries.iter_mut().zip(&words) {
-            *found = entry(self.table.words, split.column(word));
+        let mut columns = words;
+        for column in &mut columns {
+            *column = split.column(*column);
         }
+        let entries = L::entries(self.table.words, &columns);
         let mut tie = false;
         for ((value, &word), &entry) in values.iter_mut().zip(&words).zip(&entries) {
             let (fraction, threshold) = (split.fraction(word), split.threshold(entry));
@@ -81,6 +87,26 @@ impl<'a> Noise<'a> {
     #[inline(always)]
     fn value(&self, column: u32) -> i16 {
         (self.table.min_value + column as i32) as i16
+    }
+}
+
+/// Looks up several entries of a table; 0 beyond its end.
+pub(crate) trait Lookup {
+    /// The little-endian entries of these columns.
+    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES];
+}
+
+/// The definition.
+pub(crate) struct OneByOne;
+
+impl Lookup for OneByOne {
+    #[inline(always)]
+    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
+        let mut entries = [0; LANES];
+        for (found, &column) in entries.iter_mut().zip(columns) {
+            *found = entry(table, column);
+        }
+        entries
     }
 }
 

@@ -85,7 +85,9 @@ fn backends_give_the_bytes_of_the_scalar_definition() {
 fn layers_of_residual_networks_give_the_bytes_of_the_scalar_definition() {
     let mut rng = Rng(13);
     for width in [4, 8, 12, 16, 20, 24, 32, 48, 64] {
-        for channels in [[3, 16], [4, 8], [16, 16], [13, 12], [16, 32], [32, 32], [32, 48], [64, 64], [64, 16]] {
+        for channels in
+            [[3, 16], [4, 8], [16, 16], [13, 12], [16, 32], [32, 32], [32, 48], [64, 64], [64, 16]]
+        {
             for (kernel, stride, pad) in [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (5, 1, 2)] {
                 let size = [rng.size(kernel, 10), width];
                 let steps = [[stride; 2], [pad; 2]];

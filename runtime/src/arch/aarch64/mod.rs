@@ -6,6 +6,7 @@ mod neon;
 mod outputs;
 
 use super::Backend;
+use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
@@ -24,7 +25,7 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// # Safety
 /// The backend is available.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<OneByOne>(job);
 }
 
 /// Kernels here set nothing up.

@@ -4,11 +4,13 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
+mod lookup;
 mod requant256;
 mod requant512;
 mod scan;
 
 use super::Backend;
+use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
@@ -33,18 +35,18 @@ pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
         Backend::Avx2 | Backend::AvxVnni => unsafe { copy_avx2(job) },
         // SAFETY: by the contract of this function.
         Backend::Avx512Vnni | Backend::Amx => unsafe { copy_avx512(job) },
-        _ => write_copy(job),
+        _ => write_copy::<OneByOne>(job),
     }
 }
 
 #[target_feature(enable = "avx2")]
 fn copy_avx2(job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<lookup::Avx2>(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn copy_avx512(job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<lookup::Avx512>(job);
 }
 
 /// What kernels set up once for many operations.

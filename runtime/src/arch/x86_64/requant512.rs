@@ -160,10 +160,14 @@ impl Pair {
     /// As [`finish`]; all outputs of both blocks are stored.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub unsafe fn finish<const R: bool>(&self, acc: [__m512i; QUAD], tail: &Tail, output: *mut u8, residual: *const u8) {
-        let sum = |i: usize| {
-            _mm512_srav_epi32(_mm512_add_epi32(acc[i], self.bias[i % 2]), self.pre[i % 2])
-        };
+    pub unsafe fn finish<const R: bool>(
+        &self,
+        acc: [__m512i; QUAD],
+        tail: &Tail,
+        output: *mut u8,
+        residual: *const u8,
+    ) {
+        let sum = |i: usize| _mm512_srav_epi32(_mm512_add_epi32(acc[i], self.bias[i % 2]), self.pre[i % 2]);
         let low = _mm512_mulhrs_epi16(_mm512_packs_epi32(sum(0), sum(1)), self.mul);
         let high = _mm512_mulhrs_epi16(_mm512_packs_epi32(sum(2), sum(3)), self.mul);
         let step = tail.stored;
@@ -191,7 +195,12 @@ impl Tail {
     /// residual is loaded in that order and added.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    fn narrow<const R: bool>(&self, mut low: __m512i, mut high: __m512i, residual: impl FnOnce() -> __m512i) -> __m512i {
+    fn narrow<const R: bool>(
+        &self,
+        mut low: __m512i,
+        mut high: __m512i,
+        residual: impl FnOnce() -> __m512i,
+    ) -> __m512i {
         let transpose = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         if R && let Some(rule) = &self.residual {
             let pixels = _mm512_permutexvar_epi32(transpose, residual());
@@ -223,7 +232,9 @@ unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask
     let pixel = |i: usize| {
         let at = pixels.wrapping_add(i * stride).cast();
         // SAFETY: other bytes than the stored ones are not accessed.
-        unsafe { if stored == u16::MAX { _mm_loadu_si128(at) } else { _mm_maskz_loadu_epi8(stored, at.cast()) } }
+        unsafe {
+            if stored == u16::MAX { _mm_loadu_si128(at) } else { _mm_maskz_loadu_epi8(stored, at.cast()) }
+        }
     };
     let mut all = _mm512_zextsi128_si512(pixel(0));
     if P >= QUAD {

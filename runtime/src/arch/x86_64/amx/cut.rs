@@ -110,7 +110,18 @@ impl Cut {
         let (chunk, per_row) = (chunk(plan.run)?, width / rows);
         let tiles = per_row * plan.output.height;
         let (step, chunks) = (plan.step_x, plan.run / chunk);
-        Some(Self { grouping, rows, last: rows, chunk, chunks, step, pixels: rows, sums_gap: 0, per_row, tiles })
+        Some(Self {
+            grouping,
+            rows,
+            last: rows,
+            chunk,
+            chunks,
+            step,
+            pixels: rows,
+            sums_gap: 0,
+            per_row,
+            tiles,
+        })
     }
 
     /// Pixels of a group of so many tiles.

@@ -65,7 +65,11 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
                 // of the group before are stored when the finisher begins it, and its pixels lie in the output.
                 unsafe {
                     if row == 0 && chunk == 0 {
-                        if more { K::step::<true>(&operands, &target) } else { K::store(&target) }
+                        if more {
+                            K::step::<true>(&operands, &target)
+                        } else {
+                            K::store(&target)
+                        }
                         if before.0 != entered {
                             entered = before.0;
                             finisher.enter(entered, job);
@@ -89,7 +93,12 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
 
 /// Where the weights of a group start.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn weights<const W: usize>(cut: &Cut, plan: &ConvPlan<'_>, block: usize, pairs: &mut PairWeights) -> [*const u8; W] {
+fn weights<const W: usize>(
+    cut: &Cut,
+    plan: &ConvPlan<'_>,
+    block: usize,
+    pairs: &mut PairWeights,
+) -> [*const u8; W] {
     if cut.grouping == Grouping::Pairs {
         let first = pairs.fill(cut, plan, block);
         core::array::from_fn(|window| first.wrapping_add(window * cut.weights()))
@@ -161,7 +170,9 @@ impl PairWeights {
             for (to, from) in first.iter_mut().zip(weights.iter().chain(core::iter::repeat(&ZERO))) {
                 to.write(*from);
             }
-            for (to, from) in second.iter_mut().rev().zip(weights.iter().rev().chain(core::iter::repeat(&ZERO))) {
+            for (to, from) in
+                second.iter_mut().rev().zip(weights.iter().rev().chain(core::iter::repeat(&ZERO)))
+            {
                 to.write(*from);
             }
         }
