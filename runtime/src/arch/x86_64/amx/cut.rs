@@ -60,7 +60,7 @@ impl Cut {
         let rows = windows.div_ceil(TILES);
         let last = windows.checked_sub((TILES - 1) * rows).filter(|&last| last > 0)?;
         // Narrow maps waste more of plain tiles, wide borders more of these.
-        if rows > ROWS || 3 * windows > 4 * height * width {
+        if rows > ROWS || pitch < width || 3 * windows > 4 * height * width {
             return None;
         }
         let chunk = chunk(plan.run)?;

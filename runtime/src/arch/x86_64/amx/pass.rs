@@ -24,9 +24,7 @@ pub(super) fn run<const P: usize, const W: usize, const B: usize, K: Product<P, 
     }
 }
 
-/// [`run`] with (`R`) or without a residual, which is known outside of the loops.
-///
-/// Convolves a range of blocks with groups of `P` tiles of pixels and `W` tiles of weights, of `B` blocks.
+/// [`run`] with (`R`) or without a residual.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Product<P, W>>(
     cut: &Cut,
@@ -41,7 +39,7 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
     let target = cut.target(sums.as_mut_ptr());
     let mut finisher = Finisher::<B, R>::new(cut, target.second, blocks.start, job);
     let share = (cut.pixels(P) / Finisher::<B, R>::PIXELS).div_ceil(plan.rows * cut.chunks);
-    let gap = plan.row_bytes - cut.chunks * cut.chunk;
+    let gap = plan.row_bytes.wrapping_sub(cut.chunks * cut.chunk);
     let weight_step = cut.weights() * (W / B);
     let mut block = blocks.start;
     let mut first = weights(cut, plan, block, &mut pairs);
