@@ -140,9 +140,13 @@ impl Cut {
         Target { sums, stride, second, next }
     }
 
-    /// Bytes of weights from one chunk to the next.
-    pub fn weights(&self) -> usize {
-        self.chunk * BLOCK
+    /// Bytes from the first tile of weights of a step to the second, and from one step to the next.
+    pub fn weight_steps(&self, plan: &ConvPlan<'_>) -> (usize, usize) {
+        let tile = self.chunk * BLOCK;
+        match self.grouping {
+            Grouping::Pairs => (tile, 2 * tile),
+            _ => (plan.filter.depth * BLOCK, tile),
+        }
     }
 
     /// The shape of the tiles as the products use them.

@@ -27,7 +27,7 @@ pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     let plan = job.plan();
     let blocks = plan.filter.blocks();
     if let Some(map) = Cut::of_map(plan) {
-        return pass::run::<5, 1, 1, FiveByOne>(&map, 0..blocks, &mut job, tiles);
+        return pass::run::<5, 1, FiveByOne>(&map, 0..blocks, &mut job, tiles);
     }
     let (Some(pairs), Some(single)) = (Cut::of_blocks(plan), Cut::of_block(plan)) else {
         return avx512vnni::conv(job);
@@ -35,12 +35,12 @@ pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     // Blocks with outputs that are not stored stand alone.
     let even = plan.output.stored / BLOCK / 2 * 2;
     if even > 0 {
-        pass::run::<2, 2, 2, TwoByTwo>(&pairs, 0..even, &mut job, tiles);
+        pass::run::<2, 2, TwoByTwo>(&pairs, 0..even, &mut job, tiles);
     }
     if even < blocks {
         match single.grouping {
-            Grouping::Pairs => pass::run::<2, 2, 1, TwoByTwo>(&single, even..blocks, &mut job, tiles),
-            _ => pass::run::<4, 1, 1, FourByOne>(&single, even..blocks, &mut job, tiles),
+            Grouping::Pairs => pass::run::<2, 1, TwoByTwo>(&single, even..blocks, &mut job, tiles),
+            _ => pass::run::<4, 1, FourByOne>(&single, even..blocks, &mut job, tiles),
         }
     }
 }

@@ -11,22 +11,22 @@ use core::ops::Range;
 
 /// Convolves a range of blocks with groups of `P` tiles of pixels and `W` tiles of weights, of `B` blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) fn run<const P: usize, const W: usize, const B: usize, K: Product<P, W>>(
+pub(super) fn run<const P: usize, const B: usize, K: Product<P>>(
     cut: &Cut,
     blocks: Range<usize>,
     job: &mut ConvJob<'_>,
     tiles: &mut Tiles,
 ) {
     if job.plan().residual.is_some() {
-        passes::<P, W, B, true, K>(cut, blocks, job, tiles);
+        passes::<P, B, true, K>(cut, blocks, job, tiles);
     } else {
-        passes::<P, W, B, false, K>(cut, blocks, job, tiles);
+        passes::<P, B, false, K>(cut, blocks, job, tiles);
     }
 }
 
 /// [`run`] with (`R`) or without a residual.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Product<P, W>>(
+fn passes<const P: usize, const B: usize, const R: bool, K: Product<P>>(
     cut: &Cut,
     blocks: Range<usize>,
     job: &mut ConvJob<'_>,
@@ -38,11 +38,12 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
     let (mut sums, mut pairs) = (Sums::new(), PairWeights::new());
     let target = cut.target(sums.as_mut_ptr());
     let mut finisher = Finisher::<B, R>::new(cut, target.second, blocks.start, job);
-    let share = (cut.pixels(P) / Finisher::<B, R>::PIXELS).div_ceil(plan.rows * cut.chunks);
-    let gap = plan.row_bytes.wrapping_sub(cut.chunks * cut.chunk);
-    let weight_step = cut.weights() * (W / B);
+    let steps = plan.rows * cut.chunks;
+    let share = (cut.pixels(P) / Finisher::<B, R>::PIXELS).div_ceil(steps);
+    let turn = plan.row_bytes.wrapping_sub(cut.chunks * cut.chunk);
+    let (second, weight_step) = cut.weight_steps(plan);
     let mut block = blocks.start;
-    let mut first = weights(cut, plan, block, &mut pairs);
+    let mut weights = first_weights(cut, plan, block, &mut pairs);
     let mut windows = Windows::new(cut, job);
     // Block and pixels of the group before.
     let mut before = (block, 0);
@@ -50,40 +51,43 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
     loop {
         if windows.left == 0 && block + B < blocks.end {
             block += B;
-            first = weights(cut, plan, block, &mut pairs);
+            weights = first_weights(cut, plan, block, &mut pairs);
             windows = Windows::new(cut, job);
         }
         let more = windows.left > 0;
         let pixels = cut.pixels(windows.left.min(P));
-        let mut operands = Operands { pixels: windows.take(), step: cut.step, weights: first };
-        for row in 0..plan.rows {
-            for chunk in 0..cut.chunks {
-                // SAFETY: tiles are set up. The plan has checked that the windows of all pixels lie in the input and that
-                // a block holds `rows * run` weights for each output; `PairWeights` holds as many as asked for. The sums
-                // of the group before are stored when the finisher begins it, and its pixels lie in the output.
-                unsafe {
-                    if row == 0 && chunk == 0 {
-                        if more {
-                            K::step::<true>(&operands, &target)
-                        } else {
-                            K::store(&target)
-                        }
-                        if before.0 != entered {
-                            entered = before.0;
-                            finisher.enter(entered, job);
-                        }
-                        finisher.begin(before.1, target.sums);
-                    } else if more {
-                        K::step::<false>(&operands, &target);
-                    }
-                    finisher.advance(share);
-                }
-                operands.advance(cut.chunk, weight_step);
+        let (first, tiles) = windows.take();
+        let mut operands = Operands { pixels: first, tiles, step: cut.step, weights, second };
+        // SAFETY: tiles are set up. The plan has checked that the windows of all pixels lie in the input and that a block
+        // holds `rows * run` weights for each output; `PairWeights` holds as many as asked for. The sums of the group
+        // before are stored when the finisher begins it, and its pixels lie in the output.
+        unsafe {
+            if more {
+                K::step::<true>(&operands, &target);
+            } else {
+                K::store(&target);
             }
-            operands.advance(gap, 0);
-        }
-        if !more {
-            return;
+            if before.0 != entered {
+                entered = before.0;
+                finisher.enter(entered, job);
+            }
+            finisher.begin(before.1, target.sums);
+            if !more {
+                return finisher.advance(usize::MAX);
+            }
+            let mut chunks = cut.chunks;
+            for _ in 1..steps {
+                finisher.advance(share);
+                operands.pixels = operands.pixels.wrapping_add(cut.chunk);
+                operands.weights = operands.weights.wrapping_add(weight_step);
+                chunks -= 1;
+                if chunks == 0 {
+                    operands.pixels = operands.pixels.wrapping_add(turn);
+                    chunks = cut.chunks;
+                }
+                K::step::<false>(&operands, &target);
+            }
+            finisher.advance(share);
         }
         before = (block, pixels);
     }
@@ -91,17 +95,11 @@ fn passes<const P: usize, const W: usize, const B: usize, const R: bool, K: Prod
 
 /// Where the weights of a group start.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn weights<const W: usize>(
-    cut: &Cut,
-    plan: &ConvPlan<'_>,
-    block: usize,
-    pairs: &mut PairWeights,
-) -> [*const u8; W] {
+fn first_weights(cut: &Cut, plan: &ConvPlan<'_>, block: usize, pairs: &mut PairWeights) -> *const u8 {
     if cut.grouping == Grouping::Pairs {
-        let first = pairs.fill(cut, plan, block);
-        core::array::from_fn(|window| first.wrapping_add(window * cut.weights()))
+        pairs.fill(cut, plan, block)
     } else {
-        core::array::from_fn(|i| plan.filter.block_weights(block + i).as_ptr())
+        plan.filter.block_weights(block).as_ptr()
     }
 }
 
@@ -127,11 +125,13 @@ impl Windows {
         Self { next, left, row, per_row: row, step, turn: plan.step_y.wrapping_sub((row - 1) * step) }
     }
 
-    /// Windows of the next tiles; past the end that of the last one again.
+    /// The first window of the next tiles, and the bytes from there to those of all; past the end that of the last one
+    /// again.
     #[inline(always)]
-    fn take<const P: usize>(&mut self) -> [*const u8; P] {
-        core::array::from_fn(|_| {
-            let window = self.next;
+    fn take<const P: usize>(&mut self) -> (*const u8, [usize; P]) {
+        let first = self.next;
+        let tiles = core::array::from_fn(|_| {
+            let window = self.next.addr() - first.addr();
             if self.left > 1 {
                 self.row -= 1;
                 let turns = self.row == 0;
@@ -140,7 +140,8 @@ impl Windows {
             }
             self.left = self.left.saturating_sub(1);
             window
-        })
+        });
+        (first, tiles)
     }
 }
 

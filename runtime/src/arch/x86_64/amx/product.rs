@@ -38,30 +38,27 @@ pub(super) struct Target {
     pub next: usize,
 }
 
-/// Where a step finds its operands.
+/// Where a step finds its operands. Only the two pointers change from step to step: whatever is kept in memory is in the
+/// way of the sums' stores.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<const P: usize, const W: usize> {
-    /// First row of each tile of pixels.
-    pub pixels: [*const u8; P],
+pub(super) struct Operands<const P: usize> {
+    /// First row of the first tile of pixels.
+    pub pixels: *const u8,
+    /// Bytes from there to the first row of each tile.
+    pub tiles: [usize; P],
     /// Bytes of activations from one row of a tile to the next.
     pub step: usize,
-    pub weights: [*const u8; W],
+    /// First tile of weights.
+    pub weights: *const u8,
+    /// Bytes from there to the second.
+    pub second: usize,
 }
 
-impl<const P: usize, const W: usize> Operands<P, W> {
-    /// Moves on by so many bytes.
-    #[inline(always)]
-    pub fn advance(&mut self, pixels: usize, weights: usize) {
-        self.pixels = self.pixels.map(|pixel| pixel.wrapping_add(pixels));
-        self.weights = self.weights.map(|weight| weight.wrapping_add(weights));
-    }
-}
-
-/// `P` tiles of pixels times `W` tiles of weights. All are unsafe alike: tiles are set up in the kernel's shape, the
+/// `P` tiles of pixels times one or two tiles of weights. All are unsafe alike: tiles are set up in the kernel's shape, the
 /// operands can be read, and the target has room for the sums of a group.
-pub(super) trait Product<const P: usize, const W: usize> {
+pub(super) trait Product<const P: usize> {
     /// A step; the first of a group stores the sums of the group before.
-    unsafe fn step<const FIRST: bool>(operands: &Operands<P, W>, target: &Target);
+    unsafe fn step<const FIRST: bool>(operands: &Operands<P>, target: &Target);
 
     /// Stores the sums of the last group.
     unsafe fn store(target: &Target);
@@ -80,21 +77,21 @@ macro_rules! begin {
 /// Two tiles of pixels times two tiles of weights.
 pub(super) struct TwoByTwo;
 
-impl Product<2, 2> for TwoByTwo {
+impl Product<2> for TwoByTwo {
     #[inline(always)]
-    unsafe fn step<const FIRST: bool>(operands: &Operands<2, 2>, target: &Target) {
-        let Operands { pixels, step, weights } = *operands;
+    unsafe fn step<const FIRST: bool>(operands: &Operands<2>, target: &Target) {
+        let Operands { pixels, tiles, step, weights, second } = *operands;
         let [a, b, c, d] = Self::places(target);
         // SAFETY: by the contract of the trait.
         unsafe {
-            load!("tmm4", pixels[0], step);
-            load!("tmm6", weights[0], ROW);
+            load!("tmm4", pixels.wrapping_add(tiles[0]), step);
+            load!("tmm6", weights, ROW);
             begin!(FIRST, "tmm0", a, target.stride);
             dot!("tmm0", "tmm4", "tmm6");
-            load!("tmm7", weights[1], ROW);
+            load!("tmm7", weights.wrapping_add(second), ROW);
             begin!(FIRST, "tmm1", b, target.stride);
             dot!("tmm1", "tmm4", "tmm7");
-            load!("tmm5", pixels[1], step);
+            load!("tmm5", pixels.wrapping_add(tiles[1]), step);
             begin!(FIRST, "tmm2", c, target.stride);
             dot!("tmm2", "tmm5", "tmm6");
             begin!(FIRST, "tmm3", d, target.stride);
@@ -126,24 +123,24 @@ impl TwoByTwo {
 /// Four tiles of pixels times one tile of weights.
 pub(super) struct FourByOne;
 
-impl Product<4, 1> for FourByOne {
+impl Product<4> for FourByOne {
     #[inline(always)]
-    unsafe fn step<const FIRST: bool>(operands: &Operands<4, 1>, target: &Target) {
-        let Operands { pixels, step, weights } = *operands;
+    unsafe fn step<const FIRST: bool>(operands: &Operands<4>, target: &Target) {
+        let Operands { pixels, tiles, step, weights, .. } = *operands;
         let sums = |tile: usize| target.sums.wrapping_add(tile * target.next);
         // SAFETY: by the contract of the trait.
         unsafe {
-            load!("tmm6", weights[0], ROW);
-            load!("tmm4", pixels[0], step);
+            load!("tmm6", weights, ROW);
+            load!("tmm4", pixels.wrapping_add(tiles[0]), step);
             begin!(FIRST, "tmm0", sums(0), ROW);
             dot!("tmm0", "tmm4", "tmm6");
-            load!("tmm5", pixels[1], step);
+            load!("tmm5", pixels.wrapping_add(tiles[1]), step);
             begin!(FIRST, "tmm1", sums(1), ROW);
             dot!("tmm1", "tmm5", "tmm6");
-            load!("tmm4", pixels[2], step);
+            load!("tmm4", pixels.wrapping_add(tiles[2]), step);
             begin!(FIRST, "tmm2", sums(2), ROW);
             dot!("tmm2", "tmm4", "tmm6");
-            load!("tmm5", pixels[3], step);
+            load!("tmm5", pixels.wrapping_add(tiles[3]), step);
             begin!(FIRST, "tmm3", sums(3), ROW);
             dot!("tmm3", "tmm5", "tmm6");
         }
@@ -165,27 +162,27 @@ impl Product<4, 1> for FourByOne {
 /// Five tiles of pixels, the last of them in a shape of its own, times one tile of weights.
 pub(super) struct FiveByOne;
 
-impl Product<5, 1> for FiveByOne {
+impl Product<5> for FiveByOne {
     #[inline(always)]
-    unsafe fn step<const FIRST: bool>(operands: &Operands<5, 1>, target: &Target) {
-        let Operands { pixels, step, weights } = *operands;
+    unsafe fn step<const FIRST: bool>(operands: &Operands<5>, target: &Target) {
+        let Operands { pixels, tiles, step, weights, .. } = *operands;
         let sums = |tile: usize| target.sums.wrapping_add(tile * target.next);
         // SAFETY: by the contract of the trait.
         unsafe {
-            load!("tmm7", weights[0], ROW);
-            load!("tmm5", pixels[0], step);
+            load!("tmm7", weights, ROW);
+            load!("tmm5", pixels.wrapping_add(tiles[0]), step);
             begin!(FIRST, "tmm0", sums(0), ROW);
             dot!("tmm0", "tmm5", "tmm7");
-            load!("tmm5", pixels[1], step);
+            load!("tmm5", pixels.wrapping_add(tiles[1]), step);
             begin!(FIRST, "tmm1", sums(1), ROW);
             dot!("tmm1", "tmm5", "tmm7");
-            load!("tmm5", pixels[2], step);
+            load!("tmm5", pixels.wrapping_add(tiles[2]), step);
             begin!(FIRST, "tmm2", sums(2), ROW);
             dot!("tmm2", "tmm5", "tmm7");
-            load!("tmm5", pixels[3], step);
+            load!("tmm5", pixels.wrapping_add(tiles[3]), step);
             begin!(FIRST, "tmm3", sums(3), ROW);
             dot!("tmm3", "tmm5", "tmm7");
-            load!("tmm6", pixels[4], step);
+            load!("tmm6", pixels.wrapping_add(tiles[4]), step);
             begin!(FIRST, "tmm4", sums(4), ROW);
             dot!("tmm4", "tmm6", "tmm7");
         }
