@@ -4,7 +4,7 @@
 //! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
 //! CPU is asked once, without it the target features of the build decide.
 
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
@@ -130,6 +130,15 @@ impl Session {
             Backend::Scalar => ops::conv(job),
             // SAFETY: as above.
             backend => unsafe { self.state.conv(backend, job) },
+        }
+    }
+
+    /// Does a job without weights; see [`ops::unweighted`]: the portable code, compiled for the backend.
+    pub fn unweighted(&mut self, job: UnweightedJob<'_>) {
+        match self.available.0 {
+            Backend::Scalar => ops::unweighted(job),
+            // SAFETY: as above.
+            backend => unsafe { native::unweighted(backend, job) },
         }
     }
 }

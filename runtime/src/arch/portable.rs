@@ -1,7 +1,7 @@
 //! Architectures without kernels of their own.
 
 use super::Backend;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 pub(super) fn is_available(_: Backend) -> bool {
@@ -12,6 +12,12 @@ pub(super) fn is_available(_: Backend) -> bool {
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
     write_copy(job);
+}
+
+/// # Safety
+/// None; other architectures ask for something.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use super::error::{InputFault, OpFault, TensorFault};
 use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_DEPTH, MAX_SHIFT, NO_TENSOR};
 use super::weights::check_requant;
 use crate::plan::{
-    AddOp, ConvOp, Filter, Input, InputRule, LogitsOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
+    AddOp, ConvOp, Filter, Input, InputRule, JoinOp, LogitsOp, MaxPoolOp, Op, Operand, PoolOp, Rescale, Residual,
+    Tensor,
 };
 
 type OpRecord<'a> = Record<'a, { layout::OP_BYTES }>;
@@ -45,10 +46,12 @@ impl<'a> Graph<'a> {
         }
         match kind {
             op::CONV => self.decode_conv(record).map(Op::Conv),
-            op::ADD | op::GLOBAL_AVG_POOL | op::LOGITS if pairs != 0 => Err(OpFault::Reserved),
+            op::ADD..=op::JOIN if pairs != 0 => Err(OpFault::Reserved),
             op::ADD => self.decode_add(record).map(Op::Add),
             op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
             op::LOGITS => self.decode_logits(record).map(Op::Logits),
+            op::MAX_POOL => self.decode_max_pool(record).map(Op::MaxPool),
+            op::JOIN => self.decode_join(record).map(Op::Join),
             kind => Err(OpFault::Kind(kind)),
         }
     }
@@ -63,17 +66,29 @@ impl<'a> Graph<'a> {
         self.operand(index).ok_or(OpFault::Tensor(index))
     }
 
-    /// The second operand, which must look like the output.
-    fn residual(&self, record: OpRecord<'a>, output: &Tensor) -> Result<Option<Residual>, OpFault> {
+    /// The second operand, of any shape.
+    fn second(&self, record: OpRecord<'a>) -> Result<Option<Residual>, OpFault> {
         let index = record.u16::<{ layout::op::INPUT2 }>();
         if index == NO_TENSOR {
             return Ok(None);
         }
         let operand = self.operand(index).ok_or(OpFault::Tensor(index))?;
-        same_shape(&operand.tensor, output)?;
         let (shift, mul) = (record.u8::<{ layout::op::SHIFT_B }>(), record.i16::<{ layout::op::MUL_B }>());
         let rescale = decode_rescale(operand.tensor.zero_point, shift, mul)?;
         Ok(Some(Residual { operand, rescale }))
+    }
+
+    /// The second operand, which must look like the output.
+    fn residual(&self, record: OpRecord<'a>, output: &Tensor) -> Result<Option<Residual>, OpFault> {
+        let second = self.second(record)?;
+        second.map_or(Ok(()), |second| same_shape(&second.operand.tensor, output))?;
+        Ok(second)
+    }
+
+    /// The first operand's rule.
+    fn rescale(&self, record: OpRecord<'a>, input: &Tensor) -> Result<Rescale, OpFault> {
+        let (shift, mul) = (record.u8::<{ layout::op::SHIFT_A }>(), record.i16::<{ layout::op::MUL_A }>());
+        decode_rescale(input.zero_point, shift, mul)
     }
 
     fn decode_conv(&self, record: OpRecord<'a>) -> Result<ConvOp<'a>, OpFault> {
@@ -106,11 +121,9 @@ impl<'a> Graph<'a> {
     }
 
     fn decode_add(&self, record: OpRecord<'a>) -> Result<AddOp, OpFault> {
-        use layout::op;
         let (input, output) = (self.input(record)?, self.output(record)?);
         same_shape(&input.tensor, &output.tensor)?;
-        let (shift, mul) = (record.u8::<{ op::SHIFT_A }>(), record.i16::<{ op::MUL_A }>());
-        let rescale = decode_rescale(input.tensor.zero_point, shift, mul)?;
+        let rescale = self.rescale(record, &input.tensor)?;
         let residual = self.residual(record, &output.tensor)?;
         Ok(AddOp { input, rescale, residual, output, lo: decode_lo(record, &output.tensor)? })
     }
@@ -128,6 +141,45 @@ impl<'a> Graph<'a> {
         let mul = record.i16::<{ op::MUL_A }>();
         check_requant(bias, mul, pre)?;
         Ok(PoolOp { input, output, bias, pre, mul, lo: decode_lo(record, &to)? })
+    }
+
+    fn decode_max_pool(&self, record: OpRecord<'a>) -> Result<MaxPoolOp, OpFault> {
+        use layout::op;
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        if [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()] != [2; 2] {
+            return Err(OpFault::Kernel);
+        }
+        if [record.u8::<{ op::STRIDE_H }>(), record.u8::<{ op::STRIDE_W }>()] != [2; 2] {
+            return Err(OpFault::Stride);
+        }
+        if [record.u8::<{ op::PAD_TOP }>(), record.u8::<{ op::PAD_LEFT }>()] != [0; 2] {
+            return Err(OpFault::Window);
+        }
+        let (from, to) = (input.tensor, output.tensor);
+        same_channels(from.channels, to.channels)?;
+        if (to.height, to.width) != (from.height / 2, from.width / 2) {
+            return Err(OpFault::Shape);
+        }
+        if (to.zero_point, to.top) != (from.zero_point, from.top) {
+            return Err(OpFault::Levels);
+        }
+        Ok(MaxPoolOp { input, output, lo: decode_lo(record, &to)? })
+    }
+
+    fn decode_join(&self, record: OpRecord<'a>) -> Result<JoinOp, OpFault> {
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        let (first, to) = (input.tensor, output.tensor);
+        let (rescale, second) = (self.rescale(record, &first)?, self.second(record)?);
+        let others = second.map(|second| second.operand.tensor);
+        if others.is_some() && !first.channels.is_multiple_of(CHANNEL_GROUP) {
+            return Err(OpFault::Group(first.channels));
+        }
+        same_channels(first.channels + others.map_or(0, |tensor| tensor.channels), to.channels)?;
+        let fits = |tensor: &Tensor| tensor.magnification(&to).is_some();
+        if !fits(&first) || !others.is_none_or(|tensor| fits(&tensor)) {
+            return Err(OpFault::Shape);
+        }
+        Ok(JoinOp { input, rescale, second, output, lo: decode_lo(record, &to)? })
     }
 
     fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {

@@ -5,6 +5,7 @@ use crate::format::layout::BLOCK;
 use crate::plan::PoolOp;
 
 /// Averages every channel over all pixels into the single pixel of the output.
+#[inline(always)]
 pub fn global_avg_pool(op: &PoolOp, input: &[u8], output: &mut [u8]) {
     let (from, to) = (op.input.tensor, op.output.tensor);
     let start = to.index(0, 0, 0);

@@ -6,7 +6,7 @@ mod neon;
 mod outputs;
 
 use super::Backend;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -25,6 +25,14 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// The backend is available.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
     write_copy(job);
+}
+
+/// See [`Session::unweighted`](super::Session::unweighted). As above.
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 /// Kernels here set nothing up.

@@ -11,5 +11,5 @@ mod random;
 mod write;
 
 pub use network::{Conv, Layer, Network, Shape, Sum, Weights};
-pub use random::{Rng, Style, noisy_image, random_conv, random_network, resnet20};
+pub use random::{Rng, Style, noisy_image, random_conv, random_join, random_network, resnet20, unet};
 pub use write::reseal;
