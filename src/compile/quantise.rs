@@ -49,6 +49,15 @@ pub enum IntegerKind {
         /// From the sum to the mean's scale.
         requant: Requant,
     },
+    /// Largest of each two by two pixels.
+    MaxPool,
+    /// Rescaled operands side by side.
+    Join {
+        /// Rule of the input.
+        rescale: Rescale,
+        /// The second operand and its rule.
+        other: Option<(TensorId, Rescale)>,
+    },
     /// Logits.
     Logits {
         /// Weights.
@@ -80,6 +89,8 @@ pub fn quantise(
             Kind::Conv { window, residual } => quantiser.conv(layer, window, *residual)?,
             Kind::Add { other } => quantiser.add(layer, *other)?,
             Kind::GlobalAvgPool => quantiser.pool(layer)?,
+            Kind::MaxPool => quantiser.max_pool(layer),
+            Kind::Join { other } => quantiser.join(layer, *other)?,
             Kind::Logits { window } => quantiser.logits(layer, window)?,
         };
         quantiser.integer.layers.push(kind);
@@ -132,6 +143,24 @@ impl Quantiser<'_> {
         Ok(IntegerKind::GlobalAvgPool { bias: filter::bounded(layer, bias)?, requant })
     }
 
+    /// Values are passed on as they are.
+    fn max_pool(&mut self, layer: &Layer) -> IntegerKind {
+        self.integer.scales.push(self.integer.scales[layer.input]);
+        IntegerKind::MaxPool
+    }
+
+    /// The scale covers what each operand can hold, so that nothing is clipped, and the coarser of two operands after
+    /// ReLUs is copied.
+    fn join(&mut self, layer: &Layer, other: Option<TensorId>) -> Result<IntegerKind, CompileError> {
+        let input = self.integer.scales[layer.input];
+        let ranges = layer.reads().map(|tensor| self.integer.scales[tensor].range());
+        let (lo, hi) = ranges.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
+        let output = Scale::covering((if layer.relu { 0.0 } else { lo }, hi), input.top, 0.0);
+        self.integer.scales.push(output);
+        let other = self.second(layer, other, output)?;
+        Ok(IntegerKind::Join { rescale: rescale(layer, input, output)?, other })
+    }
+
     fn logits(&mut self, layer: &Layer, window: &Window) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
         let seen = f64::from(self.calibration.logits.max.max(-self.calibration.logits.min));
@@ -154,7 +183,7 @@ impl Quantiser<'_> {
         scale
     }
 
-    /// The second operand of a sum with the rule that brings it to the scale of the result.
+    /// The second operand of a sum or join with the rule that brings it to the scale of the result.
     fn second(
         &self,
         layer: &Layer,

@@ -49,8 +49,7 @@ fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
     let in_place = |second: &Residual| {
         op.residual().is_some() && op.output().is_some_and(|output| second.is_in_place(&output))
     };
-    let inputs =
-        [Some((op.input(), false)), op.second().map(|second| (second.operand, in_place(&second)))];
+    let inputs = [Some((op.input(), false)), op.second().map(|second| (second.operand, in_place(&second)))];
     for (operand, in_place) in inputs.into_iter().flatten() {
         if !written.contains(operand.index) {
             return Err(OpFault::NotWritten(operand.index as u16));

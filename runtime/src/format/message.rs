@@ -85,7 +85,9 @@ impl fmt::Display for OpFault {
             Self::Reserved => write!(f, "reserved bytes are not zero"),
             Self::Lo(found) => write!(f, "lower clamp {found} is above the output's largest value"),
             Self::Tensor(index) => write!(f, "tensor {index} does not exist or may not be here"),
-            Self::Kernel => write!(f, "the kernel has no height or no width, or one that its kind cannot have"),
+            Self::Kernel => {
+                write!(f, "the kernel has no height or no width, or one that its kind cannot have")
+            }
             Self::Stride => write!(f, "a stride is zero, or one that its kind cannot have"),
             Self::Window => write!(f, "a window leaves the bordered input, or is padded where it may not be"),
             Self::Depth(found) => write!(f, "depth {found} is above {}", MAX_DEPTH),

@@ -48,7 +48,9 @@ impl Tensor {
 
     /// How many rows and columns of `larger` stand for one of this tensor: 1, 2, or none of these for both.
     pub fn magnification(&self, larger: &Self) -> Option<usize> {
-        [1, 2].into_iter().find(|times| (times * self.height, times * self.width) == (larger.height, larger.width))
+        [1, 2]
+            .into_iter()
+            .find(|times| (times * self.height, times * self.width) == (larger.height, larger.width))
     }
 
     /// Whether the two tensors share a byte of the arena.

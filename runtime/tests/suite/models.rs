@@ -135,7 +135,8 @@ fn unets_equal_the_formulas() {
         let file = network.to_bytes();
         let macs: u64 = Model::parse(&file).unwrap().ops().map(|op| op.macs()).sum();
         // Levels of 8 to 64 channels, kernels of 3 x 3; one output channel of 1 x 1; the head.
-        let down = [1024 * 9 * (3 * 8 + 8 * 8), 256 * 9 * (8 + 16) * 16, 64 * 9 * (16 + 32) * 32, 16 * 9 * 96 * 64];
+        let down =
+            [1024 * 9 * (3 * 8 + 8 * 8), 256 * 9 * (8 + 16) * 16, 64 * 9 * (16 + 32) * 32, 16 * 9 * 96 * 64];
         let up = [64 * 9 * (96 + 32) * 32, 256 * 9 * (48 + 16) * 16, 1024 * 9 * (24 + 8) * 8];
         assert_eq!(macs, down.iter().chain(&up).sum::<u64>() + 1024 * 8 + 10);
     }

@@ -73,12 +73,35 @@ impl Conv {
 #[derive(Clone, Debug)]
 pub enum Layer {
     Conv(Conv),
-    Add { a: Sum, b: Option<Sum>, output: usize, relu: bool },
-    Pool { input: usize, output: usize, bias: i32, pre: u8, mul: i16 },
-    MaxPool { input: usize, output: usize, relu: bool },
+    Add {
+        a: Sum,
+        b: Option<Sum>,
+        output: usize,
+        relu: bool,
+    },
+    Pool {
+        input: usize,
+        output: usize,
+        bias: i32,
+        pre: u8,
+        mul: i16,
+    },
+    MaxPool {
+        input: usize,
+        output: usize,
+        relu: bool,
+    },
     /// Operands of the output's height and width or of half of them.
-    Join { a: Sum, b: Option<Sum>, output: usize, relu: bool },
-    Logits { input: usize, weights: Weights },
+    Join {
+        a: Sum,
+        b: Option<Sum>,
+        output: usize,
+        relu: bool,
+    },
+    Logits {
+        input: usize,
+        weights: Weights,
+    },
 }
 
 impl Layer {
@@ -88,7 +111,9 @@ impl Layer {
             Self::Add { a, b, .. } | Self::Join { a, b, .. } => {
                 [a.tensor].into_iter().chain(b.map(|b| b.tensor)).collect()
             }
-            Self::Pool { input, .. } | Self::MaxPool { input, .. } | Self::Logits { input, .. } => vec![*input],
+            Self::Pool { input, .. } | Self::MaxPool { input, .. } | Self::Logits { input, .. } => {
+                vec![*input]
+            }
         }
     }
 

@@ -31,8 +31,11 @@ impl Network {
                 }
                 Layer::Join { a, b, output, relu } => {
                     let operands = [Some(a), b.as_ref()];
-                    let operands: Vec<_> =
-                        operands.into_iter().flatten().map(|sum| (sum.tensor, self.scaled(sum, &live))).collect();
+                    let operands: Vec<_> = operands
+                        .into_iter()
+                        .flatten()
+                        .map(|sum| (sum.tensor, self.scaled(sum, &live)))
+                        .collect();
                     live[*output] = self.join(&operands, *output, *relu);
                 }
                 Layer::Logits { input, weights } => {

@@ -271,7 +271,8 @@ pub fn random_join(rng: &mut Rng, channels: [usize; 2], size: [usize; 2]) -> Net
     let first = net.push_max_pool(rng, first);
     let spec = wide(rng, channels[1]);
     let second = net.push_conv(rng, 0, spec);
-    let second = if size.map(|n| n % 2) == [0, 0] && rng.chance(70) { second } else { net.push_max_pool(rng, second) };
+    let second =
+        if size.map(|n| n % 2) == [0, 0] && rng.chance(70) { second } else { net.push_max_pool(rng, second) };
     let order = if channels[1] % 4 == 0 && rng.chance(50) { [second, first] } else { [first, second] };
     let joined = match net.tensors[order[0]].channels % 4 {
         0 => net.push_join(rng, order[0], Some(order[1]), false),
