@@ -7,6 +7,7 @@ use super::error::CompileError;
 use super::filter::{self, Filter, MAX_FACTOR, Target};
 use super::input::InputScale;
 use super::network::{Kind, Layer, Network, TensorId, Window};
+use super::ranges::ranges;
 use super::requant::{Requant, Rescale};
 use super::scale::Scale;
 use crate::onnx::Padding;
@@ -83,7 +84,8 @@ pub fn quantise(
     calibration: &Calibration,
 ) -> Result<Integer, CompileError> {
     let integer = Integer { scales: vec![input.scale], layers: Vec::new(), logit_scale: 0.0 };
-    let mut quantiser = Quantiser { network, calibration, integer };
+    let ranges = ranges(network, calibration, input.scale);
+    let mut quantiser = Quantiser { network, calibration, ranges, integer };
     for layer in &network.layers {
         let kind = match &layer.kind {
             Kind::Conv { window, residual } => quantiser.conv(layer, window, *residual)?,
@@ -101,6 +103,8 @@ pub fn quantise(
 struct Quantiser<'a> {
     network: &'a Network,
     calibration: &'a Calibration,
+    /// One for each tensor.
+    ranges: Vec<(f64, f64)>,
     /// The layers before the current one, and the scales of all tensors made so far.
     integer: Integer,
 }
@@ -149,8 +153,7 @@ impl Quantiser<'_> {
         IntegerKind::MaxPool
     }
 
-    /// The scale covers what each operand can hold, so that nothing is clipped, and the coarser of two operands after
-    /// ReLUs is copied.
+    /// The scale covers what each operand can hold: nothing is clipped, and what has the widest range is copied.
     fn join(&mut self, layer: &Layer, other: Option<TensorId>) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
         let ranges = layer.reads().map(|tensor| self.integer.scales[tensor].range());
@@ -174,11 +177,8 @@ impl Quantiser<'_> {
 
     /// Fixes the scale of the tensor that `layer` makes: one level is at least `least`.
     fn output(&mut self, layer: &Layer, least: f64) -> Scale {
-        let histogram = &self.calibration.tensors[self.integer.scales.len() - 1];
-        let top = self.integer.scales[layer.input].top;
-        let (lo, hi) = histogram.best_range(top);
-        let lo = if layer.relu { 0.0 } else { lo };
-        let scale = Scale::covering((lo, hi), top, least);
+        let range = self.ranges[self.integer.scales.len()];
+        let scale = Scale::covering(range, self.integer.scales[layer.input].top, least);
         self.integer.scales.push(scale);
         scale
     }

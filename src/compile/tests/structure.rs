@@ -1,5 +1,6 @@
 //! What becomes of a graph: fusion, memory, file, and the errors on the way.
 
+use ringfence_runtime::plan::Rescale;
 use ringfence_runtime::{Model, Op};
 
 use super::super::inspect::inspect;
