@@ -29,10 +29,12 @@ impl Place {
     /// Copies or rescales an operand.
     #[inline(always)]
     fn spread(self, from: &Tensor, rule: Rescale, input: &[u8], output: &mut [u8]) {
-        if self.is_identity(from, rule) {
-            self.in_groups(from, input, output, |u| u);
-        } else {
-            self.in_groups(from, input, output, |u| finish(rescale(u, rule), &self.to, self.lo));
+        let rule = Some(rule).filter(|rule| !self.is_identity(from, *rule));
+        match from.stored {
+            stored if stored.is_multiple_of(32) => self.sized::<32>(from, rule, input, output),
+            stored if stored.is_multiple_of(16) => self.sized::<16>(from, rule, input, output),
+            stored if stored.is_multiple_of(8) => self.sized::<8>(from, rule, input, output),
+            _ => self.sized::<CHANNEL_GROUP>(from, rule, input, output),
         }
     }
 
@@ -43,32 +45,39 @@ impl Place {
     }
 
     #[inline(always)]
-    fn in_groups(self, from: &Tensor, input: &[u8], output: &mut [u8], value: impl Fn(u8) -> u8) {
-        match from.stored {
-            stored if stored.is_multiple_of(32) => self.rows::<32>(from, input, output, value),
-            stored if stored.is_multiple_of(16) => self.rows::<16>(from, input, output, value),
-            stored if stored.is_multiple_of(8) => self.rows::<8>(from, input, output, value),
-            _ => self.rows::<CHANNEL_GROUP>(from, input, output, value),
+    fn sized<const N: usize>(self, from: &Tensor, rule: Option<Rescale>, input: &[u8], output: &mut [u8]) {
+        match from.magnification(&self.to) {
+            Some(2) => self.rows::<N, 2>(from, rule, input, output),
+            _ => self.rows::<N, 1>(from, rule, input, output),
         }
     }
 
-    /// Fills the operand's channels, `N` stored ones at a time.
+    /// Fills the operand's channels, `N` stored ones at a time for all pixels, each pixel for `M` by `M` of the output.
+    /// Without a rule values stay as they are.
     #[inline(always)]
-    fn rows<const N: usize>(self, from: &Tensor, input: &[u8], output: &mut [u8], value: impl Fn(u8) -> u8) {
+    fn rows<const N: usize, const M: usize>(
+        self,
+        from: &Tensor,
+        rule: Option<Rescale>,
+        input: &[u8],
+        output: &mut [u8],
+    ) {
         let to = self.to;
-        let times = from.magnification(&to).unwrap_or(1);
-        for y in 0..to.height {
-            let pixels = &input[from.index(y / times, 0, 0)..][..from.width * from.stored];
-            let row = &mut output[to.index(y, 0, 0)..][..to.width * to.stored];
-            let places = row.chunks_exact_mut(times * to.stored);
-            for (pixel, places) in pixels.chunks_exact(from.stored).zip(places) {
-                for (group, values) in pixel.as_chunks::<N>().0.iter().enumerate() {
-                    let mut made = [0; N];
-                    for i in 0..N {
-                        made[i] = value(values[i]);
+        for channel in (0..from.stored).step_by(N) {
+            for y in 0..to.height {
+                let pixels = &input[from.index(y / M, 0, 0)..][..from.width * from.stored];
+                let row = &mut output[to.index(y, 0, 0)..][..to.width * to.stored];
+                let places = row.chunks_exact_mut(M * to.stored);
+                for (pixel, places) in pixels.chunks_exact(from.stored).zip(places) {
+                    let mut values = [0; N];
+                    values.copy_from_slice(&pixel[channel..][..N]);
+                    if let Some(rule) = rule {
+                        for value in &mut values {
+                            *value = finish(rescale(*value, rule), &to, self.lo);
+                        }
                     }
-                    for place in places.chunks_exact_mut(to.stored) {
-                        place[self.channel + group * N..][..N].copy_from_slice(&made);
+                    for copy in 0..M {
+                        places[copy * to.stored + self.channel + channel..][..N].copy_from_slice(&values);
                     }
                 }
             }
