@@ -5,7 +5,7 @@
 //! CPU is asked once, without it the target features of the build decide.
 
 use crate::noise::OneByOne;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
@@ -131,6 +131,15 @@ impl Session {
             Backend::Scalar => ops::conv(job),
             // SAFETY: as above.
             backend => unsafe { self.state.conv(backend, job) },
+        }
+    }
+
+    /// Does a job without weights; see [`ops::unweighted`]: the portable code, compiled for the backend.
+    pub fn unweighted(&mut self, job: UnweightedJob<'_>) {
+        match self.available.0 {
+            Backend::Scalar => ops::unweighted(job),
+            // SAFETY: as above.
+            backend => unsafe { native::unweighted(backend, job) },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Backend;
 use crate::noise::OneByOne;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 pub(super) fn is_available(_: Backend) -> bool {
@@ -13,6 +13,12 @@ pub(super) fn is_available(_: Backend) -> bool {
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
     write_copy::<OneByOne>(job);
+}
+
+/// # Safety
+/// None; other architectures ask for something.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ pub mod layout;
 mod message;
 mod model;
 mod tables;
+mod tensors;
 mod weights;
 
 pub use error::{

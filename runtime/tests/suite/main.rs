@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod joins;
 mod kernels;
 mod models;
 mod mutation;

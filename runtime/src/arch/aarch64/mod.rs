@@ -7,7 +7,7 @@ mod outputs;
 
 use super::Backend;
 use crate::noise::OneByOne;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -26,6 +26,14 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// The backend is available.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
     write_copy::<OneByOne>(job);
+}
+
+/// See [`Session::unweighted`](super::Session::unweighted). As above.
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 /// Kernels here set nothing up.

@@ -11,7 +11,7 @@ mod scan;
 
 use super::Backend;
 use crate::noise::OneByOne;
-use crate::ops::{self, ConvJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -47,6 +47,30 @@ fn copy_avx2(job: CopyJob<'_>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn copy_avx512(job: CopyJob<'_>) {
     write_copy::<lookup::Avx512>(job);
+}
+
+/// See [`Session::unweighted`](super::Session::unweighted).
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn unweighted(backend: Backend, job: UnweightedJob<'_>) {
+    match backend {
+        // SAFETY: by the contract of this function.
+        Backend::Avx2 | Backend::AvxVnni => unsafe { unweighted_avx2(job) },
+        // SAFETY: by the contract of this function.
+        Backend::Avx512Vnni | Backend::Amx => unsafe { unweighted_avx512(job) },
+        _ => ops::unweighted(job),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn unweighted_avx2(job: UnweightedJob<'_>) {
+    ops::unweighted(job);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn unweighted_avx512(job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 /// What kernels set up once for many operations.
