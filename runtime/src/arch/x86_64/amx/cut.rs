@@ -80,48 +80,46 @@ impl Cut {
 
     /// For pairs of blocks.
     pub fn of_blocks(plan: &ConvPlan<'_>) -> Option<Self> {
-        Self::grid(plan, Grouping::Blocks)
+        let (height, width) = (plan.output.height, plan.output.width);
+        // Known numbers are divided by more quickly.
+        let (rows, per_row) = match width {
+            width if width.is_multiple_of(ROWS) => (ROWS, width / ROWS),
+            width if width.is_multiple_of(3 * QUAD) => (3 * QUAD, width / (3 * QUAD)),
+            width if width.is_multiple_of(2 * QUAD) => (2 * QUAD, width / (2 * QUAD)),
+            width if width.is_multiple_of(QUAD) => (QUAD, width / QUAD),
+            _ => return None,
+        };
+        let chunk = chunk(plan.run)?;
+        Some(Self {
+            grouping: Grouping::Blocks,
+            rows,
+            last: rows,
+            chunk,
+            chunks: plan.run / chunk,
+            step: plan.step_x,
+            pixels: rows,
+            sums_gap: 0,
+            per_row,
+            tiles: per_row * height,
+        })
     }
 
-    /// For a single block: pairs of pixels, if that makes the tiles no smaller.
-    pub fn of_block(plan: &ConvPlan<'_>) -> Option<Self> {
-        let plain = Self::grid(plan, Grouping::Pixels)?;
+    /// For a single block instead: with pairs of pixels, if the tiles are no smaller then.
+    pub fn of_block(self, plan: &ConvPlan<'_>) -> Self {
         let both = plan.run + plan.step_x;
-        let width = plan.output.width;
-        let fits = both <= ROW && plan.rows <= PAIR_ROWS && plain.rows * 2 <= width;
-        if !fits || !width.is_multiple_of(plain.rows * 2) {
-            return Some(plain);
+        if both > ROW || plan.rows > PAIR_ROWS || !self.per_row.is_multiple_of(2) {
+            return Self { grouping: Grouping::Pixels, ..self };
         }
-        Some(Self {
+        Self {
             grouping: Grouping::Pairs,
             chunk: both,
             chunks: 1,
             step: 2 * plan.step_x,
-            pixels: 2 * plain.pixels,
-            per_row: plain.per_row / 2,
-            tiles: plain.tiles / 2,
-            ..plain
-        })
-    }
-
-    fn grid(plan: &ConvPlan<'_>, grouping: Grouping) -> Option<Self> {
-        let width = plan.output.width;
-        let rows = (QUAD..=ROWS).rev().step_by(QUAD).find(|&rows| width.is_multiple_of(rows))?;
-        let (chunk, per_row) = (chunk(plan.run)?, width / rows);
-        let tiles = per_row * plan.output.height;
-        let (step, chunks) = (plan.step_x, plan.run / chunk);
-        Some(Self {
-            grouping,
-            rows,
-            last: rows,
-            chunk,
-            chunks,
-            step,
-            pixels: rows,
-            sums_gap: 0,
-            per_row,
-            tiles,
-        })
+            pixels: 2 * self.pixels,
+            per_row: self.per_row / 2,
+            tiles: self.tiles / 2,
+            ..self
+        }
     }
 
     /// Pixels of a group of so many tiles.

@@ -29,15 +29,14 @@ pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     if let Some(map) = Cut::of_map(plan) {
         return pass::run::<5, 1, FiveByOne>(&map, 0..blocks, &mut job, tiles);
     }
-    let (Some(pairs), Some(single)) = (Cut::of_blocks(plan), Cut::of_block(plan)) else {
-        return avx512vnni::conv(job);
-    };
+    let Some(pairs) = Cut::of_blocks(plan) else { return avx512vnni::conv(job) };
     // Blocks with outputs that are not stored stand alone.
     let even = plan.output.stored / BLOCK / 2 * 2;
     if even > 0 {
         pass::run::<2, 2, TwoByTwo>(&pairs, 0..even, &mut job, tiles);
     }
     if even < blocks {
+        let single = pairs.of_block(plan);
         match single.grouping {
             Grouping::Pairs => pass::run::<2, 1, TwoByTwo>(&single, even..blocks, &mut job, tiles),
             _ => pass::run::<4, 1, FourByOne>(&single, even..blocks, &mut job, tiles),

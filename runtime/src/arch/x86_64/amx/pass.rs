@@ -161,18 +161,17 @@ impl PairWeights {
     /// Writes the weights of a block; where those of the first window start.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn fill(&mut self, cut: &Cut, plan: &ConvPlan<'_>, block: usize) -> *const u8 {
-        const ZERO: WeightRow = [0; ROW];
         let (weights, _) = plan.filter.block_weights(block).as_chunks::<ROW>();
         let (run, all) = (plan.run / CHANNEL_GROUP, cut.chunk / CHANNEL_GROUP);
         for (weights, pair) in weights.chunks_exact(run).zip(self.0.chunks_exact_mut(2 * all)) {
             let (first, second) = pair.split_at_mut(all);
-            for (to, from) in first.iter_mut().zip(weights.iter().chain(core::iter::repeat(&ZERO))) {
-                to.write(*from);
+            for (i, row) in weights.iter().enumerate() {
+                first[i].write(*row);
+                second[all - run + i].write(*row);
             }
-            for (to, from) in
-                second.iter_mut().rev().zip(weights.iter().rev().chain(core::iter::repeat(&ZERO)))
-            {
-                to.write(*from);
+            for i in 0..all - run {
+                first[run + i].write([0; ROW]);
+                second[i].write([0; ROW]);
             }
         }
         self.0.as_ptr().cast()
