@@ -164,10 +164,10 @@ fn upsampling_is_part_of_the_join_that_alone_reads_it() {
         let second = join.second.unwrap();
         assert_eq!(join.input.tensor.height, if shared { 8 } else { 4 });
         assert_eq!((join.output.tensor.channels, second.operand.index), (12, pool.input.index));
-        // After ReLUs the coarser operand is copied: its rule multiplies by one.
-        let copied =
-            [join.rescale, second.rescale].iter().any(|rule| i32::from(rule.mul) << rule.shift == 1 << 15);
-        assert!(copied && join.output.tensor.zero_point == 0, "{join:?}");
+        // Operands share a range: both are copied, their rules multiply by one.
+        let copied = |rule: Rescale| i32::from(rule.mul) << rule.shift == 1 << 15;
+        assert!(copied(join.rescale) && copied(second.rescale), "{join:?}");
+        assert_eq!([join.output, join.input, second.operand].map(|t| t.tensor.zero_point), [0; 3]);
         let absorbed = &Meta::of(&model).unwrap().layers[3 + usize::from(shared)].absorbed;
         assert_eq!(absorbed.is_empty(), shared, "{absorbed:?}");
     }
