@@ -1,27 +1,40 @@
 //! Walker's alias method over the noise table.
 
-use super::streams::{LANES, Purpose, Seed, Streams};
+use super::generator::{Generator, Words};
+use super::streams::{LANES, Purpose, Seed};
 use crate::format::NoiseTable;
 
 /// The noise of one sample: integers distributed as `round(255 sigma z)`, one after the other in CHW order.
 ///
 /// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with
 /// the leading `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On
-/// equality, once in 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits.
+/// equality, once in 2^(32-b), 32 bits more of the same lane are compared with the threshold's last 32 bits.
 /// So every threshold has `64 - b` bits, and a draw rarely costs more than one word.
 #[derive(Clone, Debug)]
 pub struct Noise<'a> {
     table: NoiseTable<'a>,
-    streams: Streams,
+    words: Words,
     block: [i16; LANES],
     /// Values of the block that are used up.
     used: usize,
 }
 
 impl<'a> Noise<'a> {
-    /// The noise of a sample.
+    /// The noise of a sample, from the default generator.
     pub fn new(table: NoiseTable<'a>, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
-        Self { table, streams: Streams::new(seed, purpose, sample), block: [0; LANES], used: LANES }
+        Self::with_generator(table, Generator::default(), seed, purpose, sample)
+    }
+
+    /// The noise of a sample.
+    pub fn with_generator(
+        table: NoiseTable<'a>,
+        generator: Generator,
+        seed: &Seed,
+        purpose: Purpose,
+        sample: u32,
+    ) -> Self {
+        let words = Words::new(generator, seed, purpose, sample);
+        Self { table, words, block: [0; LANES], used: LANES }
     }
 
     /// The next values. How an image is cut into calls does not matter.
@@ -47,7 +60,7 @@ impl<'a> Noise<'a> {
     #[inline(always)]
     fn draw(&mut self, values: &mut [i16; LANES]) {
         let split = Split::new(&self.table);
-        let words = self.streams.words();
+        let words = self.words.next();
         let mut entries = [0; LANES];
         for (found, &word) in entries.iter_mut().zip(&words) {
             *found = entry(self.table.words, split.column(word));
@@ -72,7 +85,7 @@ impl<'a> Noise<'a> {
             let column = split.column(word);
             let entry_word = entry(self.table.words, column);
             if split.fraction(word) == split.threshold(entry_word) {
-                let keep = self.streams.word(lane) < entry(self.table.low, column);
+                let keep = self.words.refine(lane) < entry(self.table.low, column);
                 *value = self.value(if keep { column } else { split.alias(entry_word) });
             }
         }
