@@ -10,7 +10,7 @@ use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 /// Certificates that one random stream serves.
 const CHUNK: u64 = 1000;
 
-/// A smoothed classifier at one image: the probability of each class, class 0's given first to the sampler.
+/// A smoothed classifier at one image: the probability of each class.
 pub struct Classifier {
     probabilities: Vec<f64>,
     /// Upper ends of the other classes' parts of 0..2^64, given that the vote is not for class 0.
@@ -107,9 +107,9 @@ pub fn cases(tested: &Tested) -> Vec<Case> {
     let mut cases = Vec::new();
     for (count, p) in tested.edges() {
         let many = |others: usize| [vec![p], vec![(1.0 - p) / others as f64; others]].concat();
-        for (others, edge) in [(1, true), (99, true)] {
+        for others in [1, 99] {
             let name = format!("p = {p:.6} under {count}, {} classes", others + 1);
-            cases.push(Case { name, classifier: Classifier::new(&many(others)), edge });
+            cases.push(Case { name, classifier: Classifier::new(&many(others)), edge: true });
         }
     }
     for (name, probabilities) in [
@@ -124,5 +124,7 @@ pub fn cases(tested: &Tested) -> Vec<Case> {
     ] {
         cases.push(Case { name: name.to_owned(), classifier: Classifier::new(&probabilities), edge: false });
     }
+    // The votes of two classes are one binomial number, those of many are drawn one by one.
+    cases.retain(|case| tested.has_few_votes() || case.classifier.probabilities.len() == 2);
     cases
 }

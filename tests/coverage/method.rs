@@ -20,11 +20,11 @@ pub struct Tested {
     bytes: Vec<u8>,
 }
 
-/// Every method, at two levels and for few and more votes.
+/// Every method, at two levels and for few and many votes.
 pub fn methods() -> Vec<Tested> {
     let mut methods = Vec::new();
     for alpha in [0.05, 0.001] {
-        for n in [100, 400] {
+        for n in [100, 1000] {
             methods.push(Tested::new(certificate::two_stage(20, n, alpha, SIGMA, CHARGE).unwrap(), alpha));
             methods.push(Tested::new(certificate::single_stage(n, alpha, SIGMA, CHARGE).unwrap(), alpha));
             methods.push(Tested::new(certificate::predict(n, alpha).unwrap(), alpha));
@@ -62,6 +62,11 @@ impl Tested {
         let half_unit = 0.5 / f64::from(Radius::ONE);
         let edge = |count| pixels(Radius(self.table.radius(count).unwrap())) - half_unit;
         counts.map(|count| (count, Normal::standard().cdf(edge(count) / SIGMA))).to_vec()
+    }
+
+    /// Whether votes are so few that drawing them one by one is cheap.
+    pub fn has_few_votes(&self) -> bool {
+        self.table.n <= 100
     }
 
     /// Selecting and counted votes of a statement.
