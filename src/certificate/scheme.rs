@@ -9,7 +9,7 @@ use ringfence_runtime::format::Method;
 
 /// A certificate's method with its numbers: the radius of each count, one at a time or as a table.
 ///
-/// Entry by entry it is the table, bit for bit. One entry costs milliseconds at a million votes, the table minutes.
+/// Entry by entry it is the table, bit for bit. Of a million votes one entry takes a fraction of a second.
 pub struct Scheme {
     method: Method,
     n0: u32,

@@ -3,8 +3,8 @@
 use super::Radius;
 use crate::format::{CertificateTable, Method};
 
-/// What the counts of a method are worth: a table, or a host that computes an entry when it is asked for one, because
-/// the table of a million votes would take minutes and a certificate needs one entry of it.
+/// What the counts of a method are worth: a table, or a host that computes an entry when it is asked for one,
+/// because a certificate needs one entry and a table of many votes takes long to make.
 pub trait Lookup {
     /// How votes are used.
     fn method(&self) -> Method;
