@@ -14,14 +14,16 @@ mod bound;
 mod half;
 mod predict;
 mod quantile;
+mod scheme;
 mod search;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use bound::{lower_bound, single_stage_lower_bound};
-pub use predict::predict;
+pub use predict::{Significance, predict};
 pub use ringfence_runtime::format::Method;
+pub use scheme::Scheme;
 pub use table::{Table, section, single_stage, two_stage};
 
 use crate::noise::SIGMA_RANGE;

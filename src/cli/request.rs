@@ -9,10 +9,10 @@ use ringfence_runtime::smooth::{Image, Seed};
 use super::CliError;
 use super::model_file::ModelFile;
 use super::seed::to_hex;
-use super::tables::{OwnedTable, Plan};
+use super::tables::{Plan, Terms};
 use super::voting::Workers;
 use crate::data::{Dataset, Split};
-use crate::report::{Method, Record, Row, SeedSource};
+use crate::report::{Method, Norm, Record, Row, Schema, SeedSource, Unit};
 
 /// What all records of a run have in common.
 pub(super) struct Request<'d> {
@@ -55,7 +55,7 @@ impl<'d> Request<'d> {
         &self,
         index: usize,
         seed: (&Seed, SeedSource),
-        table: &OwnedTable,
+        terms: &Terms<'_>,
         workers: &mut Workers<'_, '_, '_>,
     ) -> Result<Record, CliError> {
         let start = Instant::now();
@@ -64,16 +64,20 @@ impl<'d> Request<'d> {
         let label = self.data.read(index, &mut chw)?;
         let image = Image::chw(&chw, shape.channels, shape.height, shape.width)
             .map_err(|error| CliError::failed(format!("image {index}"), error))?;
-        let votes = workers.certify(&image, seed.0, &table.view()?)?;
+        let votes = workers.certify(&image, seed.0, terms)?;
         let time = start.elapsed();
         let certificate = votes.outcome.certificate();
         let radius_units = certificate.map_or(0, |certificate| certificate.radius.units());
         let predict = certificate.map(|certificate| certificate.class);
         let row = Row { idx: index, label, predict, radius_units, time };
         Ok(Record {
+            schema: Schema::One,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             idx: index,
             label,
             predict: row.predict_number(),
+            norm: Norm::L2,
+            unit: Unit::Pixel,
             radius: row.radius(),
             radius_units,
             radius_255: Record::steps_of_255(radius_units),
@@ -83,6 +87,7 @@ impl<'d> Request<'d> {
             selection: votes.selection.to_vec(),
             seed: to_hex(&seed.0.0),
             seed_source: seed.1,
+            generator: workers.generator(),
             n0: self.plan.n0,
             n: self.plan.n,
             alpha: self.plan.alpha,

@@ -8,6 +8,6 @@ mod summary;
 
 pub use interval::wilson_95;
 pub use plot::{Curve, certified_accuracy_svg};
-pub use record::{CERTIFY_SCHEMA, Method, Record, SeedSource};
-pub use rows::{Row, RowError, TSV_HEADER};
+pub use record::{CERTIFY_SCHEMA, Generator, Method, Norm, Record, Schema, SeedSource, Unit};
+pub use rows::{Row, RowError, TSV_HEADER, TSV_TEST, TSV_TEST_HEADER};
 pub use summary::{Score, Summary};

@@ -6,6 +6,12 @@ use std::time::Duration;
 /// Header line of the table, without its line end.
 pub const TSV_HEADER: &str = "idx\tlabel\tpredict\tradius\tcorrect\ttime";
 
+/// What the header line of a replay or test has more: a column `certificate`.
+pub const TSV_TEST_HEADER: &str = "\tcertificate";
+
+/// What each of its rows has more.
+pub const TSV_TEST: &str = "\tno";
+
 /// Decimals of a printed radius: enough to tell neighbouring units of 2^-20 apart.
 const SCALE: u64 = 10_000_000;
 

@@ -5,6 +5,7 @@
 mod bench;
 mod certify;
 mod failures;
+mod marks;
 mod network;
 mod predict;
 mod replay;

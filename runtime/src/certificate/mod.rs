@@ -3,11 +3,13 @@
 //! A table of the model file, or one made by the host for another (n, alpha), holds for each count of the top
 //! class the radius that is certified, rounded down. Nothing is computed here but comparisons.
 
+mod lookup;
 mod outcome;
 mod radius;
 mod record;
 
 pub use crate::format::{CertificateTable, Method};
+pub use lookup::Lookup;
 pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, conclude};
 pub use radius::Radius;
 pub use record::Record;

@@ -1,7 +1,7 @@
 //! What a certification ends with.
 
-use super::Radius;
-use crate::format::{CertificateTable, Method};
+use super::{Lookup, Radius};
+use crate::format::Method;
 use crate::smooth::{Counts, top};
 use core::error::Error;
 use core::fmt;
@@ -99,11 +99,7 @@ impl Error for ConcludeError {}
 /// Two-stage: `selection` holds the n0 votes of [`Purpose::Select`](crate::noise::Purpose) samples `0..n0`
 /// and names the class; single-stage: it is empty. `counts` holds the n votes of
 /// [`Purpose::Estimate`](crate::noise::Purpose) samples `0..n`. Ties go to the lowest class.
-pub fn conclude(
-    table: &CertificateTable<'_>,
-    selection: &Counts,
-    counts: &Counts,
-) -> Result<Outcome, ConcludeError> {
+pub fn conclude(table: &impl Lookup, selection: &Counts, counts: &Counts) -> Result<Outcome, ConcludeError> {
     let class = match table.method() {
         Method::TwoStage => {
             check(selection, table.n0())?;

@@ -1,27 +1,40 @@
 //! Walker's alias method over the noise table.
 
-use super::streams::{LANES, Purpose, Seed, Streams};
+use super::generator::{Generator, Words};
+use super::streams::{LANES, Purpose, Seed};
 use crate::format::NoiseTable;
 
 /// The noise of one sample: integers distributed as `round(255 sigma z)`, one after the other in CHW order.
 ///
 /// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with
 /// the leading `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On
-/// equality, once in 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits.
+/// equality, once in 2^(32-b), 32 bits more of the same lane are compared with the threshold's last 32 bits.
 /// So every threshold has `64 - b` bits, and a draw rarely costs more than one word.
 #[derive(Clone, Debug)]
 pub struct Noise<'a> {
     table: NoiseTable<'a>,
-    streams: Streams,
+    words: Words,
     block: [i16; LANES],
     /// Values of the block that are used up.
     used: usize,
 }
 
 impl<'a> Noise<'a> {
-    /// The noise of a sample.
+    /// The noise of a sample, from the default generator.
     pub fn new(table: NoiseTable<'a>, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
-        Self { table, streams: Streams::new(seed, purpose, sample), block: [0; LANES], used: LANES }
+        Self::with_generator(table, Generator::default(), seed, purpose, sample)
+    }
+
+    /// The noise of a sample.
+    pub fn with_generator(
+        table: NoiseTable<'a>,
+        generator: Generator,
+        seed: &Seed,
+        purpose: Purpose,
+        sample: u32,
+    ) -> Self {
+        let words = Words::new(generator, seed, purpose, sample);
+        Self { table, words, block: [0; LANES], used: LANES }
     }
 
     /// The next values. How an image is cut into calls does not matter.
@@ -31,7 +44,7 @@ impl<'a> Noise<'a> {
 
     /// [`fill`](Self::fill) with the table look-up of a backend.
     #[inline(always)]
-    pub(crate) fn fill_with<L: Lookup>(&mut self, values: &mut [i16]) {
+    pub(crate) fn fill_with<L: Gather>(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
         self.used += head.len();
@@ -50,9 +63,9 @@ impl<'a> Noise<'a> {
 
     /// One value of every lane.
     #[inline(always)]
-    fn draw<L: Lookup>(&mut self, values: &mut [i16; LANES]) {
+    fn draw<L: Gather>(&mut self, values: &mut [i16; LANES]) {
         let split = Split::new(&self.table);
-        let words = self.streams.words();
+        let words = self.words.next();
         let mut columns = words;
         for column in &mut columns {
             *column = split.column(*column);
@@ -78,7 +91,7 @@ impl<'a> Noise<'a> {
             let column = split.column(word);
             let entry_word = entry(self.table.words, column);
             if split.fraction(word) == split.threshold(entry_word) {
-                let keep = self.streams.word(lane) < entry(self.table.low, column);
+                let keep = self.words.refine(lane) < entry(self.table.low, column);
                 *value = self.value(if keep { column } else { split.alias(entry_word) });
             }
         }
@@ -91,7 +104,7 @@ impl<'a> Noise<'a> {
 }
 
 /// Looks up several entries of a table; 0 beyond its end.
-pub(crate) trait Lookup {
+pub(crate) trait Gather {
     /// The little-endian entries of these columns.
     fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES];
 }
@@ -99,7 +112,7 @@ pub(crate) trait Lookup {
 /// The definition.
 pub(crate) struct OneByOne;
 
-impl Lookup for OneByOne {
+impl Gather for OneByOne {
     #[inline(always)]
     fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
         let mut entries = [0; LANES];

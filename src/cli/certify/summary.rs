@@ -5,22 +5,23 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use ringfence_runtime::Model;
+use ringfence_runtime::certificate::Lookup;
 use serde_json::{Map, Value, json};
 
 use super::Args;
 use super::log::Log;
 use crate::cli::request::Request;
 use crate::cli::seed::SeedPlan;
-use crate::cli::tables::OwnedTable;
+use crate::cli::tables::Terms;
 use crate::cli::{CliError, to_json};
-use crate::report::{CERTIFY_SCHEMA, Curve, Method, Row, Summary, certified_accuracy_svg};
+use crate::report::{CERTIFY_SCHEMA, Curve, Generator, Method, Row, Summary, certified_accuracy_svg};
 
 /// What a run came to.
 pub(super) struct Ending<'r> {
     pub args: &'r Args,
     pub request: &'r Request<'r>,
     pub model: &'r Model<'r>,
-    pub table: &'r OwnedTable,
+    pub terms: &'r Terms<'r>,
     pub seeds: SeedPlan,
     /// Samples that a thread computes side by side.
     pub batch: usize,
@@ -90,6 +91,7 @@ impl Ending<'_> {
                 "n": plan.n,
                 "alpha": plan.alpha,
                 "sigma": sigma,
+                "generator": self.args.generator,
                 "seed": self.seeds.given_hex(),
                 "certificate": self.seeds == SeedPlan::Os,
                 "model": model,
@@ -115,6 +117,10 @@ impl Ending<'_> {
                 format!("{us:.1} us a noisy sample, {image:.3} s an image")
             },
         );
+        let votes = match self.args.generator {
+            Generator::Xoshiro => votes,
+            Generator::ChaCha8 => votes + ", noise of chacha8",
+        };
         let claim = match self.seeds {
             SeedPlan::Os => format!(
                 "Each certificate holds with probability at least 1 - {} over the noise drawn for it.",
@@ -147,11 +153,11 @@ impl Ending<'_> {
 
     fn draw(&self, path: &Path) -> Result<(), CliError> {
         let Request { plan, model, sigma, data, .. } = self.request;
-        let view = self.table.view()?;
-        let limit = f64::from(view.entry(plan.n).unwrap_or(0)) / 1_048_576.0;
+        let limit = self.terms.radius(plan.n).map_or(0.0, |radius| f64::from(radius.units()) / 1_048_576.0);
+        let mark = if self.seeds == SeedPlan::Os { "" } else { "Replay or test with a given seed. " };
         let stem = Path::new(model).file_stem().map_or_else(|| model.into(), |stem| stem.to_string_lossy());
         let svg = certified_accuracy_svg(
-            &format!("Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
+            &format!("{mark}Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
             &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit }],
         );
         std::fs::write(path, svg).map_err(|source| CliError::File {

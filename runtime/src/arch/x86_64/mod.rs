@@ -4,7 +4,7 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
-mod lookup;
+mod gather;
 mod requant256;
 mod requant512;
 mod scan;
@@ -41,12 +41,12 @@ pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
 
 #[target_feature(enable = "avx2")]
 fn copy_avx2(job: CopyJob<'_>) {
-    write_copy::<lookup::Avx2>(job);
+    write_copy::<gather::Avx2>(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn copy_avx512(job: CopyJob<'_>) {
-    write_copy::<lookup::Avx512>(job);
+    write_copy::<gather::Avx512>(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted).

@@ -1,6 +1,6 @@
 //! Entries of the noise table, gathered.
 
-use crate::noise::{LANES, Lookup};
+use crate::noise::{Gather, LANES};
 use core::arch::x86_64::*;
 
 /// Eight at a time. Used only by code that is compiled for AVX2.
@@ -9,7 +9,7 @@ pub(super) struct Avx2;
 /// Sixteen at a time. Used only by code that is compiled for AVX-512.
 pub(super) struct Avx512;
 
-impl Lookup for Avx2 {
+impl Gather for Avx2 {
     #[inline(always)]
     fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
         let mut entries = [0; LANES];
@@ -31,7 +31,7 @@ impl Lookup for Avx2 {
     }
 }
 
-impl Lookup for Avx512 {
+impl Gather for Avx512 {
     #[inline(always)]
     fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
         let mut entries = [0; LANES];
