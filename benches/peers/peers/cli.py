@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-footprint", action="store_true", help="without memory, disk and first answer")
     parser.add_argument("--best", action="store_true", help="fastest calls in place of medians, for a busy machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all raw figures")
-    parser.add_argument("--resume", action="store_true", help="keeps what the file of --json holds and adds what is missing")
+    parser.add_argument("--resume", action="store_true", help="adds to what the file of --json holds")
     parser.add_argument("--from", dest="stored", type=Path, metavar="FILE", help="prints the table of stored figures")
     return parser.parse_args()
 
@@ -197,14 +197,16 @@ def check_same(known: dict, run: dict) -> None:
     """Figures of unlike runs do not belong into one table."""
     for key in ("onnx_sha256", "sigma", "cpu", "peers", "versions", "plan"):
         if known[key] != run[key]:
-            raise Missing(f"{run['onnx']}: the stored run has {key} {known[key]}, this one {run[key]}; use another file")
+            found = f"the stored run has {key} {known[key]}, this one {run[key]}"
+            raise Missing(f"{run['onnx']}: {found}; use another file")
 
 
 def complete(places: Places, run: dict, store: Callable[[], None], plan: Plan, footprint: bool) -> None:
     """Measures what a run still lacks; a group that was cut off is measured again."""
     plan.peers = run["peers"]
     done = [tuple(group) for group in run["done"]]
-    run["records"] = [r for r in run["records"] if (r.get("level"), r.get("threads")) in done or r["kind"] == "footprint"]
+    kept = [r for r in run["records"] if r["kind"] == "footprint" or (r["level"], r["threads"]) in done]
+    run["records"] = kept
     for level, threads in plan.groups:
         if (level, threads) in done:
             continue

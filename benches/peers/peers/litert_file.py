@@ -1,8 +1,8 @@
 """ONNX Runtime's QDQ network as a LiteRT file with the same scales and weights.
 
-Covers residual networks and U-Nets: Conv, Relu, Add, MaxPool, Resize, Concat, GlobalAveragePool, Flatten, Gemm. Activations move from unsigned to signed
-bytes (128 less), pictures and weights from CHW to HWC. Unequal borders of a strided convolution are a PAD of their own,
-which XNNPACK merges into the convolution.
+Covers residual networks and U-Nets: Conv, Relu, Add, MaxPool, Resize, Concat, GlobalAveragePool, Flatten, Gemm.
+Activations move from unsigned to signed bytes (128 less), pictures and weights from CHW to HWC. Unequal borders of a
+strided convolution are a PAD of their own, which XNNPACK merges into the convolution.
 """
 
 from __future__ import annotations

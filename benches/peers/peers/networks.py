@@ -1,5 +1,5 @@
-"""Networks of the usual shapes with random weights. Time does not depend on weights, so none were trained; they are drawn
-from fixed seeds, scaled so that values keep their size from layer to layer, and biased so that several classes occur:
+"""Networks of the usual shapes with random weights. Time does not depend on weights, so none were trained. They are
+drawn from fixed seeds, scaled so that values keep their size from layer to layer, and biased so that several classes occur:
 each form of a network has to give the same answers.
 
     python -m peers.networks NAME FOLDER       FOLDER/NAME.onnx, and FOLDER/calibration.bin to calibrate with

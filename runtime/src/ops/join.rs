@@ -31,7 +31,6 @@ impl Place {
     fn spread(self, from: &Tensor, rule: Rescale, input: &[u8], output: &mut [u8]) {
         let rule = Some(rule).filter(|rule| !self.is_identity(from, *rule));
         match from.stored {
-            stored if stored.is_multiple_of(32) => self.sized::<32>(from, rule, input, output),
             stored if stored.is_multiple_of(16) => self.sized::<16>(from, rule, input, output),
             stored if stored.is_multiple_of(8) => self.sized::<8>(from, rule, input, output),
             _ => self.sized::<CHANNEL_GROUP>(from, rule, input, output),

@@ -7,7 +7,6 @@ use crate::plan::MaxPoolOp;
 #[inline(always)]
 pub fn max_pool(op: &MaxPoolOp, input: &[u8], output: &mut [u8]) {
     match op.input.tensor.stored {
-        stored if stored.is_multiple_of(32) => pool::<32>(op, input, output),
         stored if stored.is_multiple_of(16) => pool::<16>(op, input, output),
         stored if stored.is_multiple_of(8) => pool::<8>(op, input, output),
         _ => pool::<CHANNEL_GROUP>(op, input, output),

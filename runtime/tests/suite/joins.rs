@@ -59,7 +59,7 @@ fn the_first_of_two_joined_tensors_ends_with_a_whole_group() {
     let mut rng = Rng(3);
     let odd = |network: &Network| {
         network.layers.iter().position(|layer| match layer {
-            Layer::Join { a, b, .. } => b.is_none() && network.tensors[a.tensor].channels % 4 != 0,
+            Layer::Join { a, b, .. } => b.is_none() && !network.tensors[a.tensor].channels.is_multiple_of(4),
             _ => false,
         })
     };

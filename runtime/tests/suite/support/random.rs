@@ -284,7 +284,8 @@ pub fn random_join(rng: &mut Rng, channels: [usize; 2], size: [usize; 2]) -> Net
     let second = net.push_conv(rng, 0, spec);
     let second =
         if size.map(|n| n % 2) == [0, 0] && rng.chance(70) { second } else { net.push_max_pool(rng, second) };
-    let order = if channels[1] % 4 == 0 && rng.chance(50) { [second, first] } else { [first, second] };
+    let order =
+        if channels[1].is_multiple_of(4) && rng.chance(50) { [second, first] } else { [first, second] };
     let joined = match net.tensors[order[0]].channels % 4 {
         0 => net.push_join(rng, order[0], Some(order[1]), false),
         _ => net.push_join(rng, order[0], None, true),
@@ -328,7 +329,7 @@ pub fn random_network(rng: &mut Rng) -> Network {
             5 if from.height.max(from.width) < 20 => {
                 let others: Vec<usize> = (0..net.tensors.len()).filter(|&i| twice(&net, i)).collect();
                 let other = others[rng.size(0, others.len() - 1)];
-                let second = (from.channels % 4 == 0 && rng.chance(80)).then_some(other);
+                let second = (from.channels.is_multiple_of(4) && rng.chance(80)).then_some(other);
                 net.push_join(rng, last, second, true)
             }
             0 => {
