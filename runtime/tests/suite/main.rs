@@ -6,4 +6,5 @@ mod kernels;
 mod models;
 mod mutation;
 mod parser;
+mod seeds;
 mod support;
