@@ -2,8 +2,9 @@
 
 use ringfence_runtime::certificate::Radius;
 
-/// Rounds of scaling a direction to the ball's surface.
-const SCALINGS: usize = 5;
+/// Halvings of the bracket in which a direction is scaled to the ball's surface, and doublings to find the bracket.
+const HALVINGS: usize = 12;
+const DOUBLINGS: usize = 24;
 
 /// All 8-bit images closer to `center` than a certified radius.
 #[derive(Clone, Copy, Debug)]
@@ -60,21 +61,28 @@ impl<'c> Ball<'c> {
     #[must_use]
     pub fn reach(&self, direction: &[f64]) -> Vec<u8> {
         let norm = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
-        let mut best = (0, self.center.to_vec());
-        let mut scale = if norm > 0.0 { self.radius_255() / norm } else { 0.0 };
-        let mut round = 0;
-        while round < SCALINGS || (best.0 == 0 && round < 20 * SCALINGS) {
-            let image = self.step(direction, scale);
-            let distance2 = self.distance2(&image);
-            let inside = distance2 <= self.limit;
-            if inside && distance2 >= best.0 {
-                best = (distance2, image);
-            }
-            let ratio = self.limit as f64 / distance2.max(1) as f64;
-            scale *= if inside { ratio.sqrt().clamp(1.001, 2.0) } else { ratio.sqrt().min(0.999) };
-            round += 1;
+        let mut best = self.center.to_vec();
+        if norm == 0.0 {
+            return best;
         }
-        best.1
+        let (mut inside, mut outside) = (0.0, self.radius_255() / norm);
+        for _ in 0..DOUBLINGS {
+            let image = self.step(direction, outside);
+            if !self.contains(&image) {
+                break;
+            }
+            (best, inside, outside) = (image, outside, 2.0 * outside);
+        }
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(inside, outside);
+            let image = self.step(direction, middle);
+            if self.contains(&image) {
+                (best, inside) = (image, middle);
+            } else {
+                outside = middle;
+            }
+        }
+        best
     }
 
     /// The center moved by `scale * direction`, on the grid.

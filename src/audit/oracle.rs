@@ -5,6 +5,9 @@ use super::{AuditError, Target, Task};
 /// Votes of a query are drawn so many times over before a candidate is suspected: a win by a few votes is often luck.
 const SECOND_LOOK: u32 = 4;
 
+/// Standard deviations by which a second look has to be lost before a search stops at the candidate.
+const CLEAR: f64 = 4.0;
+
 /// What one query shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
@@ -35,13 +38,14 @@ pub struct Oracle<'t> {
     end: u32,
     searcher: &'static str,
     worst: Option<Candidate>,
-    suspect: Option<Candidate>,
+    /// The worst one lost so clearly that nothing more is looked for.
+    clear: bool,
 }
 
 impl<'t> Oracle<'t> {
     /// Queries of `votes` votes each, none of them granted yet.
     pub fn new(target: &'t mut dyn Target, task: &'t Task<'t>, votes: u32) -> Self {
-        Self { target, task, votes, spent: 0, end: 0, searcher: "", worst: None, suspect: None }
+        Self { target, task, votes, spent: 0, end: 0, searcher: "", worst: None, clear: false }
     }
 
     /// Lets a search ask so many queries.
@@ -61,33 +65,30 @@ impl<'t> Oracle<'t> {
     }
 
     /// Scores an image, inside the ball or not; none when the search has to end: the queries are spent, or an image of
-    /// the ball lost its votes twice.
+    /// the ball lost its votes clearly.
     ///
     /// # Errors
     /// The target gave no votes.
     pub fn score(&mut self, image: &[u8]) -> Result<Option<Score>, AuditError> {
-        if self.suspect.is_some() || self.left() == 0 {
+        if self.clear || self.left() == 0 {
             return Ok(None);
         }
         self.spent += 1;
         let score = self.ask(image, self.votes)?;
-        if !self.task.ball.contains(image) {
+        let known = self.worst.as_ref().map_or(f64::INFINITY, |worst| worst.score.margin);
+        if !self.task.ball.contains(image) || score.margin >= known {
             return Ok(Some(score));
         }
-        let candidate = |score| Candidate { image: image.to_vec(), score, found_by: self.searcher };
-        if score.margin < 0.0 {
-            self.spent += SECOND_LOOK;
-            let second = candidate(self.ask(image, self.votes * SECOND_LOOK)?);
-            if second.score.margin < 0.0 {
-                self.worst = Some(second.clone());
-                self.suspect = Some(second);
-                return Ok(None);
-            }
-            self.note(second);
-        } else {
-            self.note(candidate(score));
+        if score.margin >= 0.0 {
+            self.note(image, score);
+            return Ok(Some(score));
         }
-        Ok(Some(score))
+        self.spent += SECOND_LOOK;
+        let votes = self.votes * SECOND_LOOK;
+        let second = self.ask(image, votes)?;
+        self.note(image, second);
+        self.clear = second.margin * f64::from(votes).sqrt() < -CLEAR;
+        Ok((!self.clear).then_some(second))
     }
 
     /// The classifier, for votes that are no queries.
@@ -105,14 +106,15 @@ impl<'t> Oracle<'t> {
         self.worst
     }
 
-    /// The image of the ball that lost its votes twice, if there is one; the next search can go on.
-    pub fn take_suspect(&mut self) -> Option<Candidate> {
-        self.suspect.take()
+    /// The worst image, if it lost its votes; the next search can go on.
+    pub fn suspect(&mut self) -> Option<Vec<u8>> {
+        self.clear = false;
+        self.worst.as_ref().filter(|worst| worst.score.margin < 0.0).map(|worst| worst.image.clone())
     }
 
-    fn note(&mut self, candidate: Candidate) {
-        if self.worst.as_ref().is_none_or(|worst| candidate.score.margin < worst.score.margin) {
-            self.worst = Some(candidate);
+    fn note(&mut self, image: &[u8], score: Score) {
+        if self.worst.as_ref().is_none_or(|worst| score.margin < worst.score.margin) {
+            self.worst = Some(Candidate { image: image.to_vec(), score, found_by: self.searcher });
         }
     }
 

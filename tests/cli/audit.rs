@@ -77,7 +77,7 @@ fn audit(more: &[&str]) -> Ran {
     let model = folder().join("linear.rfm");
     let data = spec(folder());
     let few = ["audit", model.to_str().unwrap(), "--data", &data, "--n", "20000", "--seed", "a0d17"];
-    ringfence(&[&few, &["--queries", "400", "--votes", "100"], more].concat())
+    ringfence(&[&few[..], &["--queries", "400", "--votes", "100"], more].concat())
 }
 
 fn summary(text: &str) -> Value {

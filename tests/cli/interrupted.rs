@@ -89,7 +89,7 @@ fn a_character_torn_in_two_is_cut_off() {
     let out = folder.path().join("run.jsonl").to_str().unwrap().to_owned();
     let run = |max: &str, more: &[&str]| {
         let flags = ["certify", model.to_str().unwrap(), "--json", "--n0", "20", "--n", "100", "--seed", "1"];
-        ringfence(&[&flags, &["--max", max, "--out", &out], more].concat())
+        ringfence(&[&flags[..], &["--max", max, "--out", &out], more].concat())
     };
     run("3", &[]).ok();
     let text = fs::read(&out).unwrap();

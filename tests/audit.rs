@@ -1,12 +1,14 @@
-//! Searches on a classifier whose certified radius is known in closed form.
+//! Attacks on a classifier whose certified radius is known in closed form.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use ringfence_runtime::certificate::Radius;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::search::{Boundary, Climb, Square};
-use super::*;
+use ringfence::audit::search::{Boundary, Climb, Square};
+use ringfence::audit::{
+    AuditError, Ball, Effort, Finding, Judge, Oracle, Outcome, Random, Search, Target, Task, attack,
+};
 
 const SHAPE: [usize; 3] = [1, 4, 4];
 const SIGMA: f64 = 0.25;
@@ -23,7 +25,9 @@ struct Plane {
 impl Plane {
     fn new(key: u8, distance: f64) -> Self {
         let mut coins = Random::new([key; 32], 7);
-        Self { normal: random::unit((0..16).map(|_| coins.normal()).collect()), distance, coins }
+        let normal: Vec<f64> = (0..16).map(|_| coins.normal()).collect();
+        let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
+        Self { normal: normal.iter().map(|n| n / length).collect(), distance, coins }
     }
 
     /// Distance of an image below the plane.
