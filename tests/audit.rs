@@ -53,7 +53,7 @@ fn attacked(plane: &mut Plane, radius: f64, queries: u32, key: u8) -> Finding {
     let across: Vec<u8> = plane.normal.iter().map(|n| (128.0 + 400.0 * n).round() as u8).collect();
     let others = [vec![128; 16], across];
     let task = Task { ball, class: 0, shape: SHAPE, others: &others };
-    let effort = Effort { queries, votes: 100 };
+    let effort = Effort { queries, votes: 400 };
     attack(plane, &task, effort, &Judge::new().unwrap(), &mut Random::new([key; 32], 0)).unwrap()
 }
 

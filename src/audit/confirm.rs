@@ -22,6 +22,18 @@ pub struct Confirmation {
     pub counts: Vec<u32>,
 }
 
+impl Confirmation {
+    /// Votes of a class less those of the best other one, as a share of all.
+    #[must_use]
+    pub fn lead(&self, class: usize) -> f64 {
+        let own = self.counts.get(class).copied().unwrap_or(0);
+        let others = self.counts.iter().enumerate().filter(|(other, _)| *other != class);
+        let most = others.map(|(_, &count)| count).max().unwrap_or(0);
+        let all: u32 = self.counts.iter().sum();
+        (f64::from(own) - f64::from(most)) / f64::from(all.max(1))
+    }
+}
+
 /// Decides which class an image has.
 pub struct Judge {
     table: Table,

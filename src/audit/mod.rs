@@ -97,6 +97,7 @@ pub fn attack(
             continue;
         };
         let confirmation = judge.confirm(oracle.target(), &suspect)?;
+        oracle.correct(confirmation.lead(task.class));
         judged = Some(suspect);
         outcome = match confirmation.class {
             Some(class) if class == task.class => Outcome::Held,

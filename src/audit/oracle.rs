@@ -112,6 +112,13 @@ impl<'t> Oracle<'t> {
         self.worst.as_ref().filter(|worst| worst.score.margin < 0.0).map(|worst| worst.image.clone())
     }
 
+    /// Gives the worst image the lead that many more votes show: a lucky one would keep better ones from being seen.
+    pub fn correct(&mut self, margin: f64) {
+        if let Some(worst) = &mut self.worst {
+            worst.score.margin = margin;
+        }
+    }
+
     fn note(&mut self, image: &[u8], score: Score) {
         if self.worst.as_ref().is_none_or(|worst| score.margin < worst.score.margin) {
             self.worst = Some(Candidate { image: image.to_vec(), score, found_by: self.searcher });

@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::row::{AuditRow, Settings};
+use crate::cli::certify::log::is_summary;
 use crate::cli::lines::{Lines, line_bytes, whole_lines, wrong};
 use crate::cli::{CliError, to_json};
 
@@ -88,7 +89,7 @@ fn read(path: &Path, settings: &Settings) -> Result<(Vec<AuditRow>, u64), CliErr
                     path.display()
                 )));
             }
-        } else if line.starts_with("{\"summary\"") {
+        } else if is_summary(line) {
             break;
         } else {
             rows.push(serde_json::from_str(line).map_err(|error| wrong(path, number, &error.to_string()))?);
