@@ -11,17 +11,25 @@ struct Written([u64; MAX_TENSORS / 64]);
 
 impl Written {
     fn contains(&self, index: usize) -> bool {
-        self.0[index / 64] >> (index % 64) & 1 == 1
+        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
     /// Marks a tensor as written, and all that share bytes with it as lost.
     fn write(&mut self, operand: Operand, tensors: impl Iterator<Item = Tensor>) {
         for (index, tensor) in tensors.enumerate() {
             if tensor.overlaps(&operand.tensor) {
-                self.0[index / 64] &= !(1 << (index % 64));
+                self.mark(index, false);
             }
         }
-        self.0[operand.index / 64] |= 1 << (operand.index % 64);
+        self.mark(operand.index, true);
+    }
+
+    /// What has no bit was never written.
+    fn mark(&mut self, index: usize, written: bool) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            let bit = 1 << (index % 64);
+            *word = if written { *word | bit } else { *word & !bit };
+        }
     }
 }
 

@@ -97,11 +97,10 @@ impl<'a> Filter<'a> {
 
     /// Constants of a block.
     pub fn requant(&self, block: usize) -> RequantBlock {
-        let at = block * BLOCK;
         RequantBlock {
-            bias: core::array::from_fn(|i| i32::from_le_bytes(self.bias[at + i])),
-            mul: core::array::from_fn(|i| i16::from_le_bytes(self.mul[at + i])),
-            pre: core::array::from_fn(|i| self.pre[at + i]),
+            bias: self.bias.as_chunks::<BLOCK>().0[block].map(i32::from_le_bytes),
+            mul: self.mul.as_chunks::<BLOCK>().0[block].map(i16::from_le_bytes),
+            pre: self.pre.as_chunks::<BLOCK>().0[block],
         }
     }
 

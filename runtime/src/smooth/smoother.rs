@@ -42,7 +42,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         if fitting == 0 {
             return Err(Error::ArenaTooSmall { needed, given });
         }
-        let batch = fitting.min(MAX_BATCH).min(LOGITS / model.classes());
+        let batch = fitting.min(MAX_BATCH).min(LOGITS.checked_div(model.classes()).unwrap_or(MAX_BATCH));
         Ok(Self { executor, arena, batch, generator: Generator::default() })
     }
 

@@ -7,4 +7,5 @@ mod kernels;
 mod models;
 mod mutation;
 mod parser;
+mod seeds;
 mod support;
