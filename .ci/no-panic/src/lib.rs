@@ -7,7 +7,7 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use ringfence_runtime::certificate::Record;
-use ringfence_runtime::smooth::{Budget, Error, Image, Seed, Smoother, Vote};
+use ringfence_runtime::smooth::{Budget, Error, Generator, Image, Seed, Smoother, Vote};
 use ringfence_runtime::{Backend, Model};
 
 #[panic_handler]
@@ -35,9 +35,10 @@ impl Call {
     ) -> bool {
         let [channels, height, width] = self.shape;
         let Ok(model) = Model::parse(self.model) else { return false };
-        let Ok(mut smoother) = Smoother::with_backend(&model, self.arena, black_box(Backend::Scalar)) else {
+        let Ok(smoother) = Smoother::with_backend(&model, self.arena, black_box(Backend::Scalar)) else {
             return false;
         };
+        let mut smoother = smoother.with_generator(black_box(Generator::default()));
         let Ok(image) = Image::hwc(self.image, channels, height, width) else { return false };
         black_box(work(&mut smoother, &image, &Seed(self.seed))).is_ok()
     }
@@ -78,7 +79,7 @@ pub extern "C" fn verb_certify(call: &mut Call) -> bool {
     call.with(|smoother, image, seed| {
         let outcome = smoother.certify(image, budget, seed)?;
         let table = budget.table(smoother.model())?;
-        Ok(black_box(Record::new(smoother.model(), image, seed, &table, &outcome)))
+        Ok(black_box(Record::new(smoother.model(), image, (seed, black_box(Generator::default())), &table, &outcome)))
     })
 }
 
