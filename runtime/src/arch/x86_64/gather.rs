@@ -49,3 +49,39 @@ impl Gather for Avx512 {
         entries
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Backend;
+    use crate::noise::OneByOne;
+
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
+        Avx2::entries(table, columns)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    fn with_avx512(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
+        Avx512::entries(table, columns)
+    }
+
+    #[test]
+    fn columns_beyond_a_table_give_zero() {
+        let table: [[u8; 4]; 9] = core::array::from_fn(|i| [i as u8 + 1, 2, 3, 0x80 | i as u8]);
+        let columns: [u32; LANES] =
+            core::array::from_fn(|lane| [lane as u32, u32::MAX - lane as u32, 1 << 31, 8][lane % 4]);
+        for length in 0..=table.len() {
+            let table = &table[..length];
+            let expected = OneByOne::entries(table, &columns);
+            if Backend::Avx2.is_available() {
+                // SAFETY: the CPU has AVX2.
+                assert_eq!(unsafe { with_avx2(table, &columns) }, expected);
+            }
+            if Backend::Avx512Vnni.is_available() {
+                // SAFETY: the CPU has AVX-512 F, BW and VL.
+                assert_eq!(unsafe { with_avx512(table, &columns) }, expected);
+            }
+        }
+    }
+}
