@@ -19,10 +19,11 @@ pub struct Table {
     pub n: u32,
     /// Probability of a wrong statement, exactly this float.
     pub alpha: f64,
-    /// Least count that certifies; 0 for PREDICT.
+    /// Least count that certifies; 0 for PREDICT; the target radius in units of 2^-20 pixel if sequential.
     pub first: u32,
     /// Radii for the counts `first..=n` in units of 2^-20 pixel, rounded down; for PREDICT the least
-    /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none.
+    /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none; if sequential, votes,
+    /// accepting and rejecting count of each checkpoint.
     pub entries: Vec<u32>,
 }
 
@@ -30,8 +31,12 @@ impl Table {
     /// The certified radius of a count in units of 2^-20 pixel; None where the certificate abstains.
     #[must_use]
     pub fn radius(&self, count: u32) -> Option<u32> {
-        let index = count.checked_sub(self.first)?;
-        if self.method == Method::Predict { None } else { self.entries.get(index as usize).copied() }
+        match self.method {
+            Method::TwoStage | Method::SingleStage => {
+                self.entries.get(count.checked_sub(self.first)? as usize).copied()
+            }
+            _ => None,
+        }
     }
 
     /// The entries in little endian, for [`view`](Self::view).

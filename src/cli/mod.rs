@@ -16,6 +16,7 @@ mod predict;
 mod replay;
 mod request;
 mod seed;
+mod sequential;
 mod tables;
 mod validate;
 mod voting;

@@ -59,7 +59,8 @@ impl Stored {
     /// Whether model, data and certificate table are the same, so that one set-up serves both.
     fn shares_setup(&self, other: &Self) -> bool {
         let key = |record: &Record| {
-            let votes = (record.method, record.n0, record.n, record.alpha.to_bits());
+            let target = record.sequential.map(|end| end.target_radius.to_bits());
+            let votes = (record.method, record.n0, record.n, record.alpha.to_bits(), target);
             let names = (record.model.clone(), record.model_sha256.clone(), record.data.clone());
             (votes, names, record.split.clone())
         };
@@ -104,7 +105,8 @@ fn replay(args: &Args, group: &[Stored], bar: &ProgressBar) -> Result<usize, Cli
     let data = data::open(args.data.as_ref().unwrap_or(&first.data), split)?;
     check_fit(&model, data.as_ref())?;
     let votes = (first.method, first.n0, first.n, first.alpha);
-    let request = Request::new(&file, &model, (data.as_ref(), split), votes);
+    let target = first.sequential.map(|end| end.target_radius);
+    let request = Request::new(&file, &model, (data.as_ref(), split), votes, target);
     let table = OwnedTable::find_or_make(&model, request.plan)?;
     let mut arenas = args.compute.arenas(&model);
     let mut workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
@@ -154,8 +156,11 @@ fn compare(stored: &Record, found: &Record, fields: &[&str]) -> Result<Value, Cl
 
 fn describe(stored: &Record, found: &Record, fields: &[&str]) -> Result<String, CliError> {
     if fields.is_empty() {
+        let stop = stored.sequential.map_or_else(String::new, |end| {
+            format!(", {} after {} samples", end.outcome.word(), end.samples)
+        });
         return Ok(format!(
-            "idx {}: equal, class {}, radius {:.7}",
+            "idx {}: equal, class {}, radius {:.7}{stop}",
             stored.idx, stored.predict, stored.radius
         ));
     }

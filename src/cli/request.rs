@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate;
+use ringfence_runtime::certificate::{self, Outcome};
 use ringfence_runtime::smooth::{Image, Seed};
 
 use super::CliError;
@@ -11,8 +11,9 @@ use super::model_file::ModelFile;
 use super::seed::to_hex;
 use super::tables::{OwnedTable, Plan};
 use super::voting::Workers;
+use crate::certificate::target_units;
 use crate::data::{Dataset, Split};
-use crate::report::{Method, Record, Row, SeedSource};
+use crate::report::{Method, Record, Row, SeedSource, Sequential, Stop, Verdict};
 
 /// What all records of a run have in common.
 pub(super) struct Request<'d> {
@@ -33,12 +34,15 @@ impl<'d> Request<'d> {
         model: &Model<'_>,
         data: (&'d dyn Dataset, Split),
         votes: (Method, u32, u32, f64),
+        target: Option<f64>,
     ) -> Self {
         let (method, n0, n, alpha) = votes;
-        let plan = match method {
-            Method::TwoStage => Plan { method: certificate::Method::TwoStage, n0, n, alpha },
-            Method::SingleStage => Plan { method: certificate::Method::SingleStage, n0: 0, n, alpha },
+        let (kind, n0) = match method {
+            Method::TwoStage => (certificate::Method::TwoStage, n0),
+            Method::SingleStage => (certificate::Method::SingleStage, 0),
+            Method::Sequential => (certificate::Method::Sequential, 0),
         };
+        let plan = Plan { method: kind, n0, n, alpha, target };
         Self {
             plan,
             method,
@@ -69,7 +73,9 @@ impl<'d> Request<'d> {
         let certificate = votes.outcome.certificate();
         let radius_units = certificate.map_or(0, |certificate| certificate.radius.units());
         let predict = certificate.map(|certificate| certificate.class);
-        let row = Row { idx: index, label, predict, radius_units, time };
+        let sequential = self.plan.target.map(|target| end(target, &votes.outcome));
+        let stop = sequential.map(|end| Stop { verdict: end.outcome, samples: end.samples });
+        let row = Row { idx: index, label, predict, radius_units, time, stop };
         Ok(Record {
             idx: index,
             label,
@@ -87,6 +93,7 @@ impl<'d> Request<'d> {
             n: self.plan.n,
             alpha: self.plan.alpha,
             method: self.method,
+            sequential,
             sigma: self.sigma,
             model: self.model.clone(),
             model_sha256: self.model_sha256.clone(),
@@ -94,5 +101,21 @@ impl<'d> Request<'d> {
             data: self.data.spec(),
             split: self.split.to_string(),
         })
+    }
+}
+
+/// The end of a sequential certification of the radius `target`.
+fn end(target: f64, outcome: &Outcome) -> Sequential {
+    let verdict = match outcome {
+        Outcome::Certified(_) => Verdict::Certified,
+        Outcome::Refuted(_) => Verdict::Refuted,
+        Outcome::Abstained(_) => Verdict::Abstained,
+    };
+    Sequential {
+        target_radius: target,
+        // A target that has none has no table and got no outcome.
+        target_radius_units: target_units(target).unwrap_or(0),
+        outcome: verdict,
+        samples: outcome.votes(),
     }
 }

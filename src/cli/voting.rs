@@ -69,9 +69,9 @@ pub(super) struct Votes {
 
 /// A smoother a thread.
 pub(super) struct Workers<'m, 'a, 's> {
-    pool: ThreadPool,
-    smoothers: Vec<Smoother<'m, 'a, 's>>,
-    batch: usize,
+    pub(super) pool: ThreadPool,
+    pub(super) smoothers: Vec<Smoother<'m, 'a, 's>>,
+    pub(super) batch: usize,
 }
 
 impl<'m, 'a, 's> Workers<'m, 'a, 's> {
@@ -95,13 +95,17 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         self.batch
     }
 
-    /// CERTIFY (Cohen et al. 2019) or its single-stage form, as `table` says.
+    /// CERTIFY (Cohen et al. 2019), its single-stage or its sequential form, as `table` says.
     pub fn certify(
         &mut self,
         image: &Image<'_>,
         seed: &Seed,
         table: &CertificateTable<'_>,
     ) -> Result<Votes, CliError> {
+        if table.method() == Method::Sequential {
+            let outcome = self.certify_sequentially(image, seed, table)?;
+            return Ok(Votes { selection: Counts::new(), outcome });
+        }
         let selection = match table.method() {
             Method::TwoStage => self.tally(image, seed, Purpose::Select, table.n0())?,
             _ => Counts::new(),
@@ -182,7 +186,7 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
     }
 }
 
-fn merge<S>(total: &mut Option<S>, more: S, add: impl Fn(&mut S, &S)) {
+pub(super) fn merge<S>(total: &mut Option<S>, more: S, add: impl Fn(&mut S, &S)) {
     match total {
         None => *total = Some(more),
         Some(total) => add(total, &more),

@@ -8,6 +8,7 @@ mod failures;
 mod network;
 mod predict;
 mod replay;
+mod sequential;
 
 use std::process::{Command, Stdio};
 

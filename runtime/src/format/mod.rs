@@ -5,6 +5,7 @@
 //! it no kernel can index out of bounds or overflow an `i32`.
 
 mod bytes;
+mod checkpoints;
 mod dataflow;
 mod decode;
 mod error;
@@ -16,6 +17,7 @@ mod model;
 mod tables;
 mod weights;
 
+pub use checkpoints::Checkpoint;
 pub use error::{
     CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
 };

@@ -7,6 +7,7 @@ mod images;
 mod naive;
 mod noise;
 mod runs;
+mod sequential;
 #[path = "../suite/support/mod.rs"]
 mod support;
 mod votes;

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CliError;
-use crate::report::{Method, Record, Row, TSV_HEADER};
+use crate::report::{Method, Record, Row, TSV_HEADER, TSV_HEADER_SEQUENTIAL};
 
 /// What must be the same for rows to belong to one run; kept beside the rows as `FILE.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,11 +22,18 @@ pub(super) struct Settings {
     pub n0: u32,
     pub n: u32,
     pub alpha: f64,
+    /// Radius in pixels of a sequential run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_radius: Option<f64>,
     /// The given seed, or none for seeds from the operating system.
     pub seed: Option<String>,
 }
 
 impl Settings {
+    fn tsv_header(&self) -> &'static str {
+        if self.target_radius.is_some() { TSV_HEADER_SEQUENTIAL } else { TSV_HEADER }
+    }
+
     /// Names and values of the first setting that differs.
     fn difference(&self, stored: &Self) -> Option<String> {
         let (ours, theirs) = (serde_json::to_value(self).ok()?, serde_json::to_value(stored).ok()?);
@@ -65,7 +72,7 @@ impl Log {
         }
         if path.exists() {
             check_settings(path, settings)?;
-            let (rows, keep) = read_rows(path, settings.json)?;
+            let (rows, keep) = read_rows(path, settings)?;
             let file =
                 OpenOptions::new().append(true).open(path).map_err(failed(path, "cannot be written"))?;
             file.set_len(keep).map_err(failed(path, "cannot be written"))?;
@@ -96,7 +103,7 @@ impl Log {
     }
 
     fn header(&mut self, settings: &Settings, bar: &ProgressBar) -> Result<(), CliError> {
-        if settings.json { Ok(()) } else { self.write(TSV_HEADER, bar) }
+        if settings.json { Ok(()) } else { self.write(settings.tsv_header(), bar) }
     }
 }
 
@@ -125,7 +132,8 @@ fn check_settings(path: &Path, settings: &Settings) -> Result<(), CliError> {
 }
 
 /// The rows of a file, and the length of the part of it that they fill.
-fn read_rows(path: &Path, json: bool) -> Result<(Vec<Row>, u64), CliError> {
+fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliError> {
+    let header = settings.tsv_header();
     let text = fs::read_to_string(path).map_err(failed(path, "cannot be read"))?;
     let mut rows = Vec::new();
     let mut keep = 0;
@@ -133,18 +141,23 @@ fn read_rows(path: &Path, json: bool) -> Result<(Vec<Row>, u64), CliError> {
         let Some(line_text) = line.strip_suffix('\n') else { break };
         let wrong =
             |reason: String| CliError::Usage(format!("{}: line {}: {reason}", path.display(), number + 1));
-        if json {
+        if settings.json {
             if is_summary(line_text) {
                 break;
             }
             let record: Record = serde_json::from_str(line_text).map_err(|error| wrong(error.to_string()))?;
             rows.push(record.row());
         } else if number == 0 {
-            if line_text != TSV_HEADER {
-                return Err(wrong(format!("expected the header `{TSV_HEADER}`, found `{line_text}`")));
+            if line_text != header {
+                return Err(wrong(format!("expected the header `{header}`, found `{line_text}`")));
             }
         } else {
-            rows.push(Row::from_tsv(line_text).map_err(|error| wrong(error.to_string()))?);
+            let (expected, found) = (header.split('\t').count(), line_text.split('\t').count());
+            let row = Row::from_tsv(line_text).map_err(|error| wrong(error.to_string()))?;
+            if found != expected {
+                return Err(wrong(format!("{found} columns, expected {expected}")));
+            }
+            rows.push(row);
         }
         keep += line.len() as u64;
     }
