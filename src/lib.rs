@@ -6,6 +6,7 @@
 //! library behind the `ringfence` command ([`cli`]).
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod certificate;
 pub mod cli;
 pub mod compile;

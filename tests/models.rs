@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringfence::certificate::{self, Method};
 use ringfence::data::{self, Split};
 use ringfence::models::EMBEDDED;
+use ringfence::noise::{MAX_TV_BUDGET, generate};
 use ringfence_runtime::Model;
 use ringfence_runtime::smooth::{Image, Purpose, Seed, Smoother, top};
 use serde_json::{Value, json};
@@ -40,6 +42,40 @@ fn cards_name_these_very_files() {
         assert_eq!(compiled["arena_bytes_per_sample"], json!(model.arena_bytes(1)));
         let classes: Vec<_> = (0..model.classes()).map(|class| model.class_name(class)).collect();
         assert_eq!(card["classes"], json!(classes));
+    }
+}
+
+/// So the exact arithmetic that made and checked the tables speaks for the files as they are.
+#[test]
+fn noise_and_certificates_are_those_of_the_generators() {
+    for card in cards() {
+        let rfm = fs::read(folder().join(card["compiled"]["file"].as_str().unwrap())).unwrap();
+        let model = Model::parse(&rfm).unwrap();
+        let noise = model.noise();
+        let sigma = f64::from_bits(noise.sigma_bits);
+        let made = generate(sigma, model.input().values()).unwrap();
+        let [words, low] = made.entry_bytes();
+        assert_eq!((noise.words, noise.low), (&words[..], &low[..]));
+        assert_eq!(
+            (noise.column_bits, noise.min_value, noise.tv_budget),
+            (made.column_bits as u8, made.min_value, made.tv_budget)
+        );
+        assert!(made.tv_budget <= MAX_TV_BUDGET);
+        for table in model.certificates() {
+            let (n0, n, alpha) = (table.n0(), table.n(), f64::from_bits(table.alpha_bits()));
+            let made = match table.method() {
+                Method::TwoStage => certificate::two_stage(n0, n, alpha, sigma, noise.tv_budget),
+                Method::SingleStage => certificate::single_stage(n, alpha, sigma, noise.tv_budget),
+                Method::Sequential => {
+                    let target = f64::from(table.first()) / f64::from(1 << 20);
+                    certificate::sequential(target, n, alpha, sigma, noise.tv_budget)
+                }
+                _ => certificate::predict(n, alpha),
+            }
+            .unwrap();
+            assert_eq!(table.first(), made.first);
+            assert!(table.entries().eq(made.entries), "{:?}, n = {n}", table.method());
+        }
     }
 }
 

@@ -1,12 +1,17 @@
-//! A certificate of a shipped model, its votes written down: every machine and every backend must find them.
+//! Certificates of a shipped model, their votes written down: every machine and every backend must find them.
 
 #![allow(clippy::unwrap_used)]
 
-use ringfence_runtime::noise::Seed;
-use ringfence_runtime::smooth::{Budget, Image, Smoother};
+use ringfence_runtime::certificate::conclude;
+use ringfence_runtime::noise::{Generator, Purpose, Seed};
+use ringfence_runtime::smooth::{Budget, Counts, Image, Smoother};
 use ringfence_runtime::{Backend, Model, include_rfm};
 
 static MODEL: &[u8] = include_rfm!("../../models/signs-resnet8-s025.rfm");
+
+/// Records that `ringfence certify --json` wrote on x86-64, one of each method and generator, both of this image.
+static RECORDS: &str = include_str!("vectors/certificates.jsonl");
+static SIGN: &[u8] = include_bytes!("vectors/sign-24.chw");
 
 /// A disc and a ring on a gradient, between two signs: the copies do not agree on a class.
 fn picture() -> Vec<u8> {
@@ -36,5 +41,60 @@ fn a_certificate_has_the_same_votes_everywhere() {
         assert_eq!(votes, [(2, 72), (13, 3), (14, 25)], "{backend:?}");
         let certificate = outcome.certificate().unwrap();
         assert_eq!((certificate.class, certificate.radius.units()), (2, 42_738), "{backend:?}");
+    }
+}
+
+/// A record's field, as it is written; without quotes and brackets.
+fn field<'r>(record: &'r str, name: &str) -> &'r str {
+    let (_, rest) = record.split_once(&format!("\"{name}\":")).unwrap();
+    let (inside, end) = match rest.as_bytes()[0] {
+        b'"' => (&rest[1..], '"'),
+        b'[' => (&rest[1..], ']'),
+        _ => (rest, ','),
+    };
+    inside.split_once(end).unwrap().0
+}
+
+fn bytes(hex: &str) -> [u8; 32] {
+    core::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+}
+
+fn votes(list: &str) -> Vec<u32> {
+    list.split(',').filter(|vote| !vote.is_empty()).map(|vote| vote.parse().unwrap()).collect()
+}
+
+#[test]
+fn stored_records_are_found_again_everywhere() {
+    let model = Model::parse(MODEL).unwrap();
+    let image = Image::chw(SIGN, 3, 32, 32).unwrap();
+    let mut arena = vec![0; model.arena_bytes(4)];
+    assert_eq!(RECORDS.lines().count(), 2);
+    for record in RECORDS.lines() {
+        let number = |name| field(record, name).parse::<u32>().unwrap();
+        let (n0, n, alpha) = (number("n0"), number("n"), field(record, "alpha").parse().unwrap());
+        let budget = match field(record, "method") {
+            "two-stage" => Budget::two_stage(n0, n, alpha),
+            _ => Budget::single_stage(n, alpha),
+        };
+        let generator = match field(record, "generator") {
+            "chacha8" => Generator::ChaCha,
+            _ => Generator::Xoshiro,
+        };
+        let (table, seed) = (budget.table(&model).unwrap(), Seed(bytes(field(record, "seed"))));
+        assert_eq!(model.sha256(), bytes(field(record, "model_sha256")));
+        assert_eq!(image.sha256(), bytes(field(record, "image_sha256")));
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+            let smoother = Smoother::with_backend(&model, &mut arena, backend).unwrap();
+            let mut smoother = smoother.with_generator(generator);
+            let mut tally = |purpose, n| smoother.tally(&image, &seed, purpose, 0..n).unwrap();
+            let selection = if n0 == 0 { Counts::new() } else { tally(Purpose::Select, n0) };
+            let counts = tally(Purpose::Estimate, n);
+            assert_eq!(selection[..], votes(field(record, "selection")), "{backend:?}");
+            assert_eq!(counts[..], votes(field(record, "counts")), "{backend:?}");
+            let outcome = conclude(&table, &selection, &counts).unwrap();
+            let certificate = outcome.certificate().unwrap();
+            let found = (certificate.class as u32, certificate.radius.units());
+            assert_eq!(found, (number("predict"), number("radius_units")), "{backend:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod bound;
 mod half;
 mod predict;
 mod quantile;
+mod scheme;
 mod search;
 mod sequential;
 mod table;
@@ -21,8 +22,9 @@ mod table;
 mod tests;
 
 pub use bound::{lower_bound, single_stage_lower_bound};
-pub use predict::predict;
+pub use predict::{Significance, predict};
 pub use ringfence_runtime::format::Method;
+pub use scheme::Scheme;
 pub use sequential::{sequential, target_units};
 pub use table::{Table, section, single_stage, two_stage};
 

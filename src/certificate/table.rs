@@ -1,11 +1,12 @@
 //! Tables of radii and their bytes.
 
-use super::binomial::{Count, P_BITS, P_ONE};
-use super::half::least_significant;
+use super::CertificateError;
+use super::binomial::{P_BITS, P_ONE};
 use super::quantile::{self, Z_BITS};
-use super::{CertificateError, alpha_units, bound, check_votes};
+use super::scheme::Scheme;
 use crate::noise::SIGMA_RANGE;
 use crate::noise::dyadic::Dyadic;
+use ringfence_runtime::certificate::{Checkpoint, Lookup, Radius};
 use ringfence_runtime::format::{CertificateFault, CertificateTable, Method};
 
 /// One table of the CERTIFICATES section.
@@ -55,6 +56,42 @@ impl Table {
     }
 }
 
+impl Lookup for Table {
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn n0(&self) -> u32 {
+        self.n0
+    }
+
+    fn n(&self) -> u32 {
+        self.n
+    }
+
+    fn alpha_bits(&self) -> u64 {
+        self.alpha.to_bits()
+    }
+
+    fn radius(&self, count: u32) -> Option<Radius> {
+        self.radius(count).map(Radius)
+    }
+
+    fn is_significant(&self, count: u32, together: u32) -> bool {
+        let least = self.entries.get(together as usize).filter(|_| self.method == Method::Predict);
+        least.is_some_and(|&least| count >= least)
+    }
+
+    fn target(&self) -> Option<Radius> {
+        (self.method == Method::Sequential).then_some(Radius(self.first))
+    }
+
+    fn checkpoint(&self, index: usize) -> Option<Checkpoint> {
+        let entries = Some(self.entries.as_chunks().0).filter(|_| self.method == Method::Sequential)?;
+        entries.get(index).map(|&[votes, accept, reject]| Checkpoint { votes, accept, reject })
+    }
+}
+
 /// Bytes of a CERTIFICATES section: count, a record of 32 bytes per table, then the entries.
 #[must_use]
 pub fn section(tables: &[Table]) -> Vec<u8> {
@@ -76,52 +113,20 @@ pub fn section(tables: &[Table]) -> Vec<u8> {
     bytes
 }
 
-/// Radii of Cohen's two-stage certificate: `n0` votes choose the class, `n` fresh votes give its count.
-///
-/// `sigma` is in pixel units, `tv_budget` the noise table's for a whole image, units of 2^-64.
+/// Table of [`Scheme::two_stage`].
 ///
 /// # Errors
 /// Numbers out of range, or n too small to certify anything.
 pub fn two_stage(n0: u32, n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Table, CertificateError> {
-    check_votes("n0", n0)?;
-    check_votes("n", n)?;
-    let units = alpha_units(alpha)?;
-    let rule = RadiusRule::new(sigma, tv_budget)?;
-    let (first, entries) = radii(n, 0, &rule, |count| bound::clopper_pearson(count, alpha, units));
-    finished(Table { method: Method::TwoStage, n0, n, alpha, first, entries })
+    Scheme::two_stage(n0, n, alpha, sigma, tv_budget).map(|scheme| scheme.table())
 }
 
-/// Radii of the single-stage certificate: all `n` votes choose the class and estimate it (soundness.md
-/// section 4).
-///
-/// `sigma` and `tv_budget` as for [`two_stage`].
+/// Table of [`Scheme::single_stage`].
 ///
 /// # Errors
 /// Numbers out of range, or n too small to certify anything.
 pub fn single_stage(n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Table, CertificateError> {
-    check_votes("n", n)?;
-    let units = alpha_units(alpha)?;
-    let rule = RadiusRule::new(sigma, tv_budget)?;
-    let least = least_significant(n, units).ok_or(CertificateError::Nothing { n, alpha })?;
-    let naming = Count::new(n, least);
-    let (first, entries) = radii(n, least, &rule, |count| bound::single_stage(count, &naming, alpha, units));
-    finished(Table { method: Method::SingleStage, n0: 0, n, alpha, first, entries })
-}
-
-fn finished(table: Table) -> Result<Table, CertificateError> {
-    if table.entries.is_empty() {
-        return Err(CertificateError::Nothing { n: table.n, alpha: table.alpha });
-    }
-    Ok(table)
-}
-
-/// Radii for the counts from n down to the last that certifies, at most down to `least`, in ascending order.
-fn radii(n: u32, least: u32, rule: &RadiusRule, p_low: impl Fn(&Count) -> u64) -> (u32, Vec<u32>) {
-    let counts = std::iter::successors(Some(Count::unanimous(n)), |count| count.previous());
-    let mut entries: Vec<u32> =
-        counts.take_while(|count| count.k >= least).map_while(|count| rule.radius(p_low(&count))).collect();
-    entries.reverse();
-    (n + 1 - entries.len() as u32, entries)
+    Scheme::single_stage(n, alpha, sigma, tv_budget).map(|scheme| scheme.table())
 }
 
 /// `R = sigma * (PhiInv(p_low - e) - PhiInv(1/2 + e))`, rounded down.

@@ -5,12 +5,14 @@
 //! it from running.
 
 mod aligned;
+mod audit;
 mod bench;
 mod certify;
 mod compile;
 mod data_args;
 mod error;
 mod inspect;
+mod lines;
 mod model_file;
 mod predict;
 mod replay;
@@ -21,6 +23,7 @@ mod tables;
 mod validate;
 mod voting;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +47,7 @@ enum Verb {
     Certify(certify::Args),
     Replay(replay::Args),
     Bench(bench::Args),
+    Audit(audit::Args),
 }
 
 /// Runs the command line of this process.
@@ -57,19 +61,23 @@ pub fn main() -> ExitCode {
         Verb::Certify(args) => certify::run(args),
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
+        Verb::Audit(args) => audit::run(args),
     });
+    let result = match result {
+        Err(CliError::Help(text)) => std::io::stdout().write_all(text.as_bytes()).map_err(CliError::from),
+        other => other,
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(CliError::Help(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {}", error.one_line());
-            error.exit_code()
-        }
+        Err(error) => fail(&error),
     }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    // Where standard error is closed or full too, the exit code has to do.
+    let _ = writeln!(std::io::stderr(), "error: {}", error.one_line());
+    error.exit_code()
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, CliError> {

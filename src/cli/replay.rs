@@ -13,10 +13,10 @@ use super::compile::progress_bar;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
 use super::seed::parse_seed;
-use super::tables::OwnedTable;
+use super::tables::Terms;
 use super::voting::{ComputeArgs, Workers};
 use crate::data::{self, Split};
-use crate::report::Record;
+use crate::report::{Record, SeedSource};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +61,8 @@ impl Stored {
         let key = |record: &Record| {
             let target = record.sequential.map(|end| end.target_radius.to_bits());
             let votes = (record.method, record.n0, record.n, record.alpha.to_bits(), target);
-            let names = (record.model.clone(), record.model_sha256.clone(), record.data.clone());
+            let names =
+                (record.generator, record.model.clone(), record.model_sha256.clone(), record.data.clone());
             (votes, names, record.split.clone())
         };
         key(&self.record) == key(&other.record)
@@ -107,15 +108,16 @@ fn replay(args: &Args, group: &[Stored], bar: &ProgressBar) -> Result<usize, Cli
     let votes = (first.method, first.n0, first.n, first.alpha);
     let target = first.sequential.map(|end| end.target_radius);
     let request = Request::new(&file, &model, (data.as_ref(), split), votes, target);
-    let table = OwnedTable::find_or_make(&model, request.plan)?;
+    let terms = Terms::find_or_make(&model, request.plan)?;
     let mut arenas = args.compute.arenas(&model);
-    let mut workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
+    let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
+    let mut workers = workers.with_generator(first.generator);
     let mut different = 0;
     for Stored { seed, record, .. } in group {
-        let found = request.certify(record.idx, (seed, record.seed_source), &table, &mut workers)?;
+        let found = request.certify(record.idx, (seed, record.seed_source), &terms, &mut workers)?;
         let fields = record.differences(&found);
         let line = if args.json {
-            json!({ "idx": record.idx, "equal": fields.is_empty(), "different": compare(record, &found, &fields)? })
+            json!({ "idx": record.idx, "equal": fields.is_empty(), "seed_source": record.seed_source, "different": compare(record, &found, &fields)? })
                 .to_string()
         } else {
             describe(record, &found, &fields)?
@@ -155,12 +157,16 @@ fn compare(stored: &Record, found: &Record, fields: &[&str]) -> Result<Value, Cl
 }
 
 fn describe(stored: &Record, found: &Record, fields: &[&str]) -> Result<String, CliError> {
+    let mark = match stored.seed_source {
+        SeedSource::Os => "",
+        SeedSource::Given => " (test with a given seed, not a certificate)",
+    };
     if fields.is_empty() {
         let stop = stored.sequential.map_or_else(String::new, |end| {
             format!(", {} after {} samples", end.outcome.word(), end.samples)
         });
         return Ok(format!(
-            "idx {}: equal, class {}, radius {:.7}{stop}",
+            "idx {}: equal, class {}, radius {:.7}{stop}{mark}",
             stored.idx, stored.predict, stored.radius
         ));
     }
@@ -188,7 +194,7 @@ fn read(path: &Path) -> Result<Vec<Stored>, CliError> {
         }
         let at =
             |reason: String| CliError::Usage(format!("{}: line {}: {reason}", path.display(), number + 1));
-        let record: Record = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
+        let record = Record::from_json(line).map_err(|error| at(error.to_string()))?;
         let seed = parse_seed(&record.seed)
             .filter(|_| record.seed.len() == 64)
             .ok_or_else(|| at(format!("seed: expected 64 hexadecimal digits, found `{}`", record.seed)))?;

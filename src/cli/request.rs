@@ -3,17 +3,16 @@
 use std::time::Instant;
 
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate::{self, Outcome};
+use ringfence_runtime::certificate::{self, Lookup, Outcome, Radius};
 use ringfence_runtime::smooth::{Image, Seed};
 
 use super::CliError;
 use super::model_file::ModelFile;
 use super::seed::to_hex;
-use super::tables::{OwnedTable, Plan};
+use super::tables::{Plan, Terms};
 use super::voting::Workers;
-use crate::certificate::target_units;
 use crate::data::{Dataset, Split};
-use crate::report::{Method, Record, Row, SeedSource, Sequential, Stop, Verdict};
+use crate::report::{Method, Norm, Record, Row, Schema, SeedSource, Sequential, Stop, Unit, Verdict};
 
 /// What all records of a run have in common.
 pub(super) struct Request<'d> {
@@ -59,7 +58,7 @@ impl<'d> Request<'d> {
         &self,
         index: usize,
         seed: (&Seed, SeedSource),
-        table: &OwnedTable,
+        terms: &Terms<'_>,
         workers: &mut Workers<'_, '_, '_>,
     ) -> Result<Record, CliError> {
         let start = Instant::now();
@@ -68,18 +67,23 @@ impl<'d> Request<'d> {
         let label = self.data.read(index, &mut chw)?;
         let image = Image::chw(&chw, shape.channels, shape.height, shape.width)
             .map_err(|error| CliError::failed(format!("image {index}"), error))?;
-        let votes = workers.certify(&image, seed.0, &table.view()?)?;
+        let votes = workers.certify(&image, seed.0, terms)?;
         let time = start.elapsed();
         let certificate = votes.outcome.certificate();
         let radius_units = certificate.map_or(0, |certificate| certificate.radius.units());
         let predict = certificate.map(|certificate| certificate.class);
-        let sequential = self.plan.target.map(|target| end(target, &votes.outcome));
+        let target = self.plan.target.zip(terms.target());
+        let sequential = target.map(|(pixels, target)| end(pixels, target, &votes.outcome));
         let stop = sequential.map(|end| Stop { verdict: end.outcome, samples: end.samples });
         let row = Row { idx: index, label, predict, radius_units, time, stop };
         Ok(Record {
+            schema: Schema::One,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             idx: index,
             label,
             predict: row.predict_number(),
+            norm: Norm::L2,
+            unit: Unit::Pixel,
             radius: row.radius(),
             radius_units,
             radius_255: Record::steps_of_255(radius_units),
@@ -89,6 +93,7 @@ impl<'d> Request<'d> {
             selection: votes.selection.to_vec(),
             seed: to_hex(&seed.0.0),
             seed_source: seed.1,
+            generator: workers.generator(),
             n0: self.plan.n0,
             n: self.plan.n,
             alpha: self.plan.alpha,
@@ -104,17 +109,16 @@ impl<'d> Request<'d> {
     }
 }
 
-/// The end of a sequential certification of the radius `target`.
-fn end(target: f64, outcome: &Outcome) -> Sequential {
+/// The end of a sequential certification of the radius `target`, asked for as `pixels`.
+fn end(pixels: f64, target: Radius, outcome: &Outcome) -> Sequential {
     let verdict = match outcome {
         Outcome::Certified(_) => Verdict::Certified,
         Outcome::Refuted(_) => Verdict::Refuted,
         Outcome::Abstained(_) => Verdict::Abstained,
     };
     Sequential {
-        target_radius: target,
-        // A target that has none has no table and got no outcome.
-        target_radius_units: target_units(target).unwrap_or(0),
+        target_radius: pixels,
+        target_radius_units: target.units(),
         outcome: verdict,
         samples: outcome.votes(),
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use ringfence_runtime::certificate::{CertificateTable, Checkpoint, Outcome, conclude};
+use ringfence_runtime::certificate::{Checkpoint, Lookup, Outcome, conclude};
 use ringfence_runtime::smooth::{Counts, Error, Image, Purpose, Seed, Smoother, add_counts, top};
 
 use super::CliError;
@@ -21,14 +21,14 @@ struct Piece {
 }
 
 impl Workers<'_, '_, '_> {
-    /// Votes until a checkpoint of a sequential table decides.
+    /// Votes until a checkpoint of a sequential certification decides.
     pub fn certify_sequentially(
         &mut self,
         image: &Image<'_>,
         seed: &Seed,
-        table: &CertificateTable<'_>,
+        terms: &impl Lookup,
     ) -> Result<Outcome, CliError> {
-        let checkpoints: Vec<Checkpoint> = table.checkpoints().collect();
+        let checkpoints: Vec<Checkpoint> = (0..).map_while(|index| terms.checkpoint(index)).collect();
         let mut rest = &checkpoints[..];
         let mut counts = None;
         let mut done = 0;
@@ -38,13 +38,13 @@ impl Workers<'_, '_, '_> {
                 let counts: &mut Counts = counts.get_or_insert_with(|| votes.iter().map(|_| 0).collect());
                 add_counts(counts, &votes);
                 if checkpoint.decide(counts[top(counts)]).is_some() {
-                    return finish(table, counts);
+                    return finish(terms, counts);
                 }
                 done = checkpoint.votes;
             }
             rest = later;
         }
-        finish(table, &counts.unwrap_or_default())
+        finish(terms, &counts.unwrap_or_default())
     }
 
     /// How many of the next checkpoints to draw for: one, or enough to give each of several workers a batch.
@@ -105,6 +105,6 @@ impl Workers<'_, '_, '_> {
     }
 }
 
-fn finish(table: &CertificateTable<'_>, counts: &Counts) -> Result<Outcome, CliError> {
-    conclude(table, &Counts::new(), counts).map_err(|error| CliError::failed("votes", error))
+fn finish(terms: &impl Lookup, counts: &Counts) -> Result<Outcome, CliError> {
+    conclude(terms, &Counts::new(), counts).map_err(|error| CliError::failed("votes", error))
 }

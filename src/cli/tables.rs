@@ -1,12 +1,12 @@
-//! The certificate table that a run asks for: from the model file, else computed.
+//! What counts are worth in a run: a table of the model file, else computed.
 
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate::{CertificateTable, Method};
+use ringfence_runtime::certificate::{CertificateTable, Checkpoint, Lookup, Method, Radius};
 
 use super::CliError;
-use crate::certificate;
+use crate::certificate::{self, Scheme, Significance, Table};
 
-/// What a table must be for.
+/// What the votes are for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Plan {
     pub method: Method,
@@ -20,48 +20,83 @@ pub(super) struct Plan {
     pub target: Option<f64>,
 }
 
-/// A table that owns its entries.
-pub(super) struct OwnedTable {
-    plan: Plan,
-    first: u32,
-    entries: Vec<u8>,
+/// The model's table for a plan, or entries computed one by one; of a sequential plan all checkpoints, since each
+/// follows from those before.
+pub(super) enum Terms<'a> {
+    Model(CertificateTable<'a>),
+    Radii(Scheme),
+    Votes(Significance),
+    Checkpoints(Table),
 }
 
-impl OwnedTable {
-    /// The model's table for `plan`; where it has none, the same table computed here, for the model's sigma and with
-    /// its noise budget charged.
-    pub fn find_or_make(model: &Model<'_>, plan: Plan) -> Result<Self, CliError> {
-        let wanted = (plan.method, plan.n0, plan.n, plan.alpha.to_bits());
-        let target = plan.target.map(certificate::target_units);
+impl<'a> Terms<'a> {
+    /// The model's table for `plan`; where it has none, the same entries computed when they are needed, for the
+    /// model's sigma and with its noise budget charged. Checkpoints are computed at once.
+    pub fn find_or_make(model: &Model<'a>, plan: Plan) -> Result<Self, CliError> {
+        let Plan { method, n0, n, alpha, target } = plan;
+        let wanted = (method, n0, n, alpha.to_bits());
+        let radius = target.and_then(certificate::target_units).map(Radius);
         let found = model.certificates().find(|table| {
-            (table.method(), table.n0(), table.n(), table.alpha_bits()) == wanted
-                && target.is_none_or(|target| target == Some(table.first()))
+            (table.method(), table.n0(), table.n(), table.alpha_bits()) == wanted && table.target() == radius
         });
         if let Some(table) = found {
-            let entries = table.entries().flat_map(u32::to_le_bytes).collect();
-            return Ok(Self { plan, first: table.first(), entries });
+            return Ok(Self::Model(table));
         }
         let noise = model.noise();
         let (sigma, budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
-        let table = match plan.method {
-            Method::TwoStage => certificate::two_stage(plan.n0, plan.n, plan.alpha, sigma, budget),
-            Method::SingleStage => certificate::single_stage(plan.n, plan.alpha, sigma, budget),
-            Method::Predict => certificate::predict(plan.n, plan.alpha),
+        match method {
+            Method::TwoStage => Scheme::two_stage(n0, n, alpha, sigma, budget).map(Self::Radii),
+            Method::SingleStage => Scheme::single_stage(n, alpha, sigma, budget).map(Self::Radii),
+            Method::Predict => Significance::new(n, alpha).map(Self::Votes),
             Method::Sequential => {
-                let target =
-                    plan.target.ok_or_else(|| CliError::Usage("no target radius is given".to_owned()))?;
-                certificate::sequential(target, plan.n, plan.alpha, sigma, budget)
+                let target = target.ok_or_else(|| CliError::Usage("no target radius is given".to_owned()))?;
+                certificate::sequential(target, n, alpha, sigma, budget).map(Self::Checkpoints)
             }
             other => return Err(CliError::Usage(format!("no tables can be made for method {other:?}"))),
         }
-        .map_err(|error| CliError::failed("certificate table", error))?;
-        Ok(Self { plan, first: table.first, entries: table.entry_bytes() })
+        .map_err(|error| CliError::failed("certificate table", error))
     }
 
-    /// The table as the runtime reads it.
-    pub fn view(&self) -> Result<CertificateTable<'_>, CliError> {
-        let Plan { method, n0, n, alpha, .. } = self.plan;
-        CertificateTable::new(method, n0, n, alpha.to_bits(), self.first, &self.entries)
-            .map_err(|error| CliError::failed("certificate table", error))
+    fn lookup(&self) -> &dyn Lookup {
+        match self {
+            Self::Model(table) => table,
+            Self::Radii(scheme) => scheme,
+            Self::Votes(test) => test,
+            Self::Checkpoints(table) => table,
+        }
+    }
+}
+
+impl Lookup for Terms<'_> {
+    fn method(&self) -> Method {
+        self.lookup().method()
+    }
+
+    fn n0(&self) -> u32 {
+        self.lookup().n0()
+    }
+
+    fn n(&self) -> u32 {
+        self.lookup().n()
+    }
+
+    fn alpha_bits(&self) -> u64 {
+        self.lookup().alpha_bits()
+    }
+
+    fn radius(&self, count: u32) -> Option<Radius> {
+        self.lookup().radius(count)
+    }
+
+    fn is_significant(&self, count: u32, together: u32) -> bool {
+        self.lookup().is_significant(count, together)
+    }
+
+    fn target(&self) -> Option<Radius> {
+        self.lookup().target()
+    }
+
+    fn checkpoint(&self, index: usize) -> Option<Checkpoint> {
+        self.lookup().checkpoint(index)
     }
 }

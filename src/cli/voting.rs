@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use ringfence_runtime::certificate::{CertificateTable, Method, Outcome, conclude};
+use ringfence_runtime::certificate::{Lookup, Method, Outcome, conclude};
 use ringfence_runtime::smooth::{
     Counts, Error, Image, Prediction, Purpose, Scores, Seed, Smoother, Verdict, Vote, add_counts,
 };
@@ -13,6 +13,7 @@ use ringfence_runtime::{Backend, Model};
 
 use super::CliError;
 use super::aligned::Aligned;
+use crate::report::Generator;
 
 /// How samples are computed; no choice here changes a count.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,10 +73,11 @@ pub(super) struct Workers<'m, 'a, 's> {
     pub(super) pool: ThreadPool,
     pub(super) smoothers: Vec<Smoother<'m, 'a, 's>>,
     pub(super) batch: usize,
+    generator: Generator,
 }
 
 impl<'m, 'a, 's> Workers<'m, 'a, 's> {
-    /// One worker an arena.
+    /// One worker an arena, with noise of the default generator.
     pub fn new(model: &'m Model<'a>, arenas: &'s mut [Aligned], backend: Backend) -> Result<Self, CliError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(arenas.len())
@@ -87,7 +89,18 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| CliError::failed("worker threads", error))?;
         let batch = smoothers.iter().map(Smoother::batch).max().unwrap_or(1);
-        Ok(Self { pool, smoothers, batch })
+        Ok(Self { pool, smoothers, batch, generator: Generator::default() })
+    }
+
+    /// The same workers with noise of another generator.
+    pub fn with_generator(self, generator: Generator) -> Self {
+        let draw = |smoother: Smoother<'m, 'a, 's>| smoother.with_generator(generator.into());
+        Self { smoothers: self.smoothers.into_iter().map(draw).collect(), generator, ..self }
+    }
+
+    /// The generator of the noise.
+    pub fn generator(&self) -> Generator {
+        self.generator
     }
 
     /// Samples that one worker really computes side by side: as many as asked for, fewer with very many classes.
@@ -95,24 +108,24 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         self.batch
     }
 
-    /// CERTIFY (Cohen et al. 2019), its single-stage or its sequential form, as `table` says.
+    /// CERTIFY (Cohen et al. 2019), its single-stage or its sequential form, as `terms` says.
     pub fn certify(
         &mut self,
         image: &Image<'_>,
         seed: &Seed,
-        table: &CertificateTable<'_>,
+        terms: &impl Lookup,
     ) -> Result<Votes, CliError> {
-        if table.method() == Method::Sequential {
-            let outcome = self.certify_sequentially(image, seed, table)?;
+        if terms.method() == Method::Sequential {
+            let outcome = self.certify_sequentially(image, seed, terms)?;
             return Ok(Votes { selection: Counts::new(), outcome });
         }
-        let selection = match table.method() {
-            Method::TwoStage => self.tally(image, seed, Purpose::Select, table.n0())?,
+        let selection = match terms.method() {
+            Method::TwoStage => self.tally(image, seed, Purpose::Select, terms.n0())?,
             _ => Counts::new(),
         };
-        let counts = self.tally(image, seed, Purpose::Estimate, table.n())?;
+        let counts = self.tally(image, seed, Purpose::Estimate, terms.n())?;
         let outcome =
-            conclude(table, &selection, &counts).map_err(|error| CliError::failed("votes", error))?;
+            conclude(terms, &selection, &counts).map_err(|error| CliError::failed("votes", error))?;
         Ok(Votes { selection, outcome })
     }
 
@@ -121,9 +134,9 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         &mut self,
         image: &Image<'_>,
         seed: &Seed,
-        table: &CertificateTable<'_>,
+        terms: &impl Lookup,
     ) -> Result<Prediction, CliError> {
-        Ok(Prediction::new(table, self.tally(image, seed, Purpose::Vote, table.n())?))
+        Ok(Prediction::new(terms, self.tally(image, seed, Purpose::Vote, terms.n())?))
     }
 
     /// The winner of a vote of `n` samples.

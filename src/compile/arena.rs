@@ -42,7 +42,7 @@ pub fn rooms(network: &Network) -> Rooms {
     let alive = lifetimes(network);
     let mut rooms = Rooms { room: (0..alive.len()).collect(), lifetimes: alive.clone() };
     for layer in &network.layers {
-        let (Some(residual), Some(output)) = (layer.second(), layer.output) else { continue };
+        let (Some(residual), Some(output)) = (layer.residual(), layer.output) else { continue };
         let shape = |t: usize| (network.tensors[t].bytes(), network.tensors[t].border);
         let last = alive[residual].last == alive[output].first;
         if last && residual != layer.input && shape(residual) == shape(output) {

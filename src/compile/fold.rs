@@ -8,7 +8,7 @@ use crate::onnx::{Affine, Conv, Dense, Graph, Node, NodeId, OnnxError, Op, Shape
 /// A graph without scales, offsets and padding nodes.
 #[derive(Clone, Debug)]
 pub struct Folded {
-    /// Convolutions, dense layers, ReLU, sums, averages and flattenings.
+    /// Convolutions, dense layers, ReLU, sums, joins, pools, upsamplings and flattenings.
     pub graph: Graph,
     /// Normalisation of the image: `input` node's value = `mul[c] x + add[c]` for pixels x of full scale 1.
     pub input: Affine,

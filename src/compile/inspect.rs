@@ -52,7 +52,7 @@ pub struct Report {
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// `conv`, `add`, `pool` or `logits`.
+    /// `conv`, `add`, `pool`, `maxpool`, `join` or `logits`.
     pub kind: &'static str,
     /// Name of the ONNX node, if META tells.
     pub name: Option<String>,
@@ -60,9 +60,9 @@ pub struct Layer {
     pub input: [usize; 3],
     /// Rows, columns and channels it makes.
     pub output: [usize; 3],
-    /// Rows and columns of the kernel; none for operations without weights.
+    /// Rows and columns of the window; none for operations without one.
     pub kernel: Option<[usize; 2]>,
-    /// Steps of the kernel.
+    /// Steps of the window.
     pub stride: Option<[usize; 2]>,
     /// Adds another activation to its result.
     pub residual: bool,
@@ -149,11 +149,14 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         Op::Conv(op) => ("conv", Some(op.kernel), Some(op.stride), Some(op.filter), op.lo),
         Op::Add(op) => ("add", None, None, None, op.lo),
         Op::GlobalAvgPool(op) => ("pool", None, None, None, op.lo),
+        Op::MaxPool(op) => ("maxpool", Some([2, 2]), Some([2, 2]), None, op.lo),
+        Op::Join(op) => ("join", None, None, None, op.lo),
         Op::Logits(op) => ("logits", Some([input.height, input.width]), None, Some(op.filter), 0),
         _ => ("unknown", None, None, None, 0),
     };
     let output = op.output().map(|Operand { tensor, .. }| tensor);
-    let volume = kernel.map_or(0, |[rows, columns]| rows * columns * input.channels);
+    let volume =
+        kernel.filter(|_| filter.is_some()).map_or(0, |[rows, columns]| rows * columns * input.channels);
     Layer {
         kind,
         name,

@@ -3,6 +3,7 @@
 use std::slice;
 
 use ndarray::Array4;
+use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
 use super::error::CompileError;
 use super::network::{Activation, Kind, Layer, Network, TensorId, Window};
@@ -82,6 +83,11 @@ impl Lowering<'_> {
             Op::Add => self.add(id)?,
             Op::Relu => self.emit(id, Kind::Add { other: None }, self.place(node.inputs[0]), &[]),
             Op::GlobalAvgPool => self.emit(id, Kind::GlobalAvgPool, self.place(node.inputs[0]), &[]),
+            Op::MaxPool => self.emit(id, Kind::MaxPool, self.place(node.inputs[0]), &[]),
+            // Part of the join that alone reads it.
+            Op::Upsample if self.joined(id) => {}
+            Op::Upsample => self.emit(id, Kind::Join { other: None }, self.place(node.inputs[0]), &[]),
+            Op::Concat => self.concat(id)?,
             Op::Affine(_) | Op::Pad(_) => return Err(self.graph.unsupported(id, "was not folded").into()),
         }
         Ok(())
@@ -137,6 +143,38 @@ impl Lowering<'_> {
             let input = self.place(first);
             self.same_map(id, self.map_shape(input), other)?;
             self.emit(id, Kind::Add { other: Some(other) }, input, &[]);
+        }
+        Ok(())
+    }
+
+    /// Whether a join repeats the pixels that this node would repeat.
+    fn joined(&self, id: NodeId) -> bool {
+        let is_join = |reader: NodeId| self.graph.nodes[reader].op == Op::Concat;
+        self.graph.nodes[id].op == Op::Upsample && self.only_reader(id).is_some_and(is_join)
+    }
+
+    fn concat(&mut self, id: NodeId) -> Result<(), CompileError> {
+        let operands = [0, 1].map(|i| self.graph.nodes[id].inputs[i]);
+        let [first, second] = operands
+            .map(|operand| if self.joined(operand) { self.graph.nodes[operand].inputs[0] } else { operand });
+        let (first, second) = (self.place(first), self.place(second));
+        let channels = self.tensors[first].channels;
+        if !channels.is_multiple_of(CHANNEL_GROUP) {
+            let reason = format!(
+                "{channels} channels before those of the second map: a multiple of {CHANNEL_GROUP} is supported"
+            );
+            return Err(self.graph.unsupported(id, reason).into());
+        }
+        self.emit(id, Kind::Join { other: Some(second) }, first, &[]);
+        let taken = operands.into_iter().filter(|operand| self.joined(*operand));
+        let names: Vec<String> = taken
+            .flat_map(|id| {
+                let node = &self.graph.nodes[id];
+                [slice::from_ref(&node.name), node.absorbed.as_slice()].concat()
+            })
+            .collect();
+        if let Some(layer) = self.layers.last_mut() {
+            layer.absorbed.extend(names);
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ mod options;
 pub mod pack;
 pub mod quantise;
 pub mod range;
+pub mod ranges;
 pub mod requant;
 pub mod samples;
 pub mod scale;

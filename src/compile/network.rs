@@ -61,6 +61,13 @@ pub enum Kind {
     },
     /// Mean over rows and columns.
     GlobalAvgPool,
+    /// Largest of each two by two pixels.
+    MaxPool,
+    /// Channels side by side, pixels of the smaller maps repeated; or one map, each pixel repeated.
+    Join {
+        /// The second operand.
+        other: Option<TensorId>,
+    },
     /// The dense layer at the end.
     Logits {
         /// Kernel over the whole map, without padding.
@@ -87,17 +94,21 @@ pub struct Layer {
 
 impl Layer {
     /// The tensor that it adds to its result.
-    pub fn second(&self) -> Option<TensorId> {
+    pub fn residual(&self) -> Option<TensorId> {
         match self.kind {
             Kind::Conv { residual, .. } => residual,
             Kind::Add { other } => other,
-            Kind::GlobalAvgPool | Kind::Logits { .. } => None,
+            Kind::GlobalAvgPool | Kind::MaxPool | Kind::Join { .. } | Kind::Logits { .. } => None,
         }
     }
 
     /// All tensors it reads.
     pub fn reads(&self) -> impl Iterator<Item = TensorId> + use<> {
-        [Some(self.input), self.second()].into_iter().flatten()
+        let second = match self.kind {
+            Kind::Join { other } => other,
+            _ => self.residual(),
+        };
+        [Some(self.input), second].into_iter().flatten()
     }
 }
 

@@ -7,6 +7,7 @@ use super::error::CompileError;
 use super::filter::{self, Filter, MAX_FACTOR, Target};
 use super::input::InputScale;
 use super::network::{Kind, Layer, Network, TensorId, Window};
+use super::ranges::ranges;
 use super::requant::{Requant, Rescale};
 use super::scale::Scale;
 use crate::onnx::Padding;
@@ -49,6 +50,15 @@ pub enum IntegerKind {
         /// From the sum to the mean's scale.
         requant: Requant,
     },
+    /// Largest of each two by two pixels.
+    MaxPool,
+    /// Rescaled operands side by side.
+    Join {
+        /// Rule of the input.
+        rescale: Rescale,
+        /// The second operand and its rule.
+        other: Option<(TensorId, Rescale)>,
+    },
     /// Logits.
     Logits {
         /// Weights.
@@ -74,12 +84,15 @@ pub fn quantise(
     calibration: &Calibration,
 ) -> Result<Integer, CompileError> {
     let integer = Integer { scales: vec![input.scale], layers: Vec::new(), logit_scale: 0.0 };
-    let mut quantiser = Quantiser { network, calibration, integer };
+    let ranges = ranges(network, calibration, input.scale);
+    let mut quantiser = Quantiser { network, calibration, ranges, integer };
     for layer in &network.layers {
         let kind = match &layer.kind {
             Kind::Conv { window, residual } => quantiser.conv(layer, window, *residual)?,
             Kind::Add { other } => quantiser.add(layer, *other)?,
             Kind::GlobalAvgPool => quantiser.pool(layer)?,
+            Kind::MaxPool => quantiser.max_pool(layer),
+            Kind::Join { other } => quantiser.join(layer, *other)?,
             Kind::Logits { window } => quantiser.logits(layer, window)?,
         };
         quantiser.integer.layers.push(kind);
@@ -90,6 +103,8 @@ pub fn quantise(
 struct Quantiser<'a> {
     network: &'a Network,
     calibration: &'a Calibration,
+    /// One for each tensor.
+    ranges: Vec<(f64, f64)>,
     /// The layers before the current one, and the scales of all tensors made so far.
     integer: Integer,
 }
@@ -132,6 +147,23 @@ impl Quantiser<'_> {
         Ok(IntegerKind::GlobalAvgPool { bias: filter::bounded(layer, bias)?, requant })
     }
 
+    /// Values are passed on as they are.
+    fn max_pool(&mut self, layer: &Layer) -> IntegerKind {
+        self.integer.scales.push(self.integer.scales[layer.input]);
+        IntegerKind::MaxPool
+    }
+
+    /// The scale covers what each operand can hold: nothing is clipped, and what has the widest range is copied.
+    fn join(&mut self, layer: &Layer, other: Option<TensorId>) -> Result<IntegerKind, CompileError> {
+        let input = self.integer.scales[layer.input];
+        let ranges = layer.reads().map(|tensor| self.integer.scales[tensor].range());
+        let (lo, hi) = ranges.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
+        let output = Scale::covering((if layer.relu { 0.0 } else { lo }, hi), input.top, 0.0);
+        self.integer.scales.push(output);
+        let other = self.second(layer, other, output)?;
+        Ok(IntegerKind::Join { rescale: rescale(layer, input, output)?, other })
+    }
+
     fn logits(&mut self, layer: &Layer, window: &Window) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
         let seen = f64::from(self.calibration.logits.max.max(-self.calibration.logits.min));
@@ -145,16 +177,13 @@ impl Quantiser<'_> {
 
     /// Fixes the scale of the tensor that `layer` makes: one level is at least `least`.
     fn output(&mut self, layer: &Layer, least: f64) -> Scale {
-        let histogram = &self.calibration.tensors[self.integer.scales.len() - 1];
-        let top = self.integer.scales[layer.input].top;
-        let (lo, hi) = histogram.best_range(top);
-        let lo = if layer.relu { 0.0 } else { lo };
-        let scale = Scale::covering((lo, hi), top, least);
+        let range = self.ranges[self.integer.scales.len()];
+        let scale = Scale::covering(range, self.integer.scales[layer.input].top, least);
         self.integer.scales.push(scale);
         scale
     }
 
-    /// The second operand of a sum with the rule that brings it to the scale of the result.
+    /// The second operand of a sum or join with the rule that brings it to the scale of the result.
     fn second(
         &self,
         layer: &Layer,

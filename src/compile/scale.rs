@@ -17,4 +17,9 @@ impl Scale {
         let scale = ((hi - lo) / f64::from(top)).max(least).max(f64::MIN_POSITIVE);
         Self { scale, zero_point: (-lo / scale).round().clamp(0.0, f64::from(top)) as u8, top }
     }
+    /// The real values of the least and the largest level.
+    pub fn range(&self) -> (f64, f64) {
+        let real = |level: u8| self.scale * (f64::from(level) - f64::from(self.zero_point));
+        (real(0), real(self.top))
+    }
 }

@@ -109,8 +109,9 @@ fn op(
             put(&mut record, at::PAIRS, [u8::from(narrow && place.pairs_fit)]);
             put_filter(&mut record, filter.weight.dim(), place);
         }
-        IntegerKind::Add { rescale, other } => {
-            put(&mut record, at::KIND, [at::ADD]);
+        IntegerKind::Add { rescale, other } | IntegerKind::Join { rescale, other } => {
+            let sum = matches!(kind, IntegerKind::Add { .. });
+            put(&mut record, at::KIND, [if sum { at::ADD } else { at::JOIN }]);
             put(&mut record, at::SHIFT_A, [rescale.shift]);
             put(&mut record, at::MUL_A, rescale.mul.to_le_bytes());
             if let Some((tensor, rescale)) = other {
@@ -125,6 +126,11 @@ fn op(
             put(&mut record, at::MUL_A, requant.mul.to_le_bytes());
             put(&mut record, at::PRE, [requant.pre]);
             put(&mut record, at::OUT_CHANNELS, (network.tensors[layer.input].channels as u16).to_le_bytes());
+        }
+        IntegerKind::MaxPool => {
+            put(&mut record, at::KIND, [at::MAX_POOL]);
+            put(&mut record, at::KERNEL_H, [2, 2]);
+            put(&mut record, at::STRIDE_H, [2, 2]);
         }
         IntegerKind::Logits { filter } => {
             put(&mut record, at::KIND, [at::LOGITS]);

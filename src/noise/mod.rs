@@ -70,6 +70,42 @@ pub struct NoiseTable {
 }
 
 impl NoiseTable {
+    /// Exact distribution of the runtime's sampler over this table, read from the words alone: the mass of each
+    /// column in units of 2^-64. Draw w; column = leading b bits, x = the rest; keep below the threshold, alias
+    /// above, and on a tie keep iff the next word is below the threshold's low part.
+    #[must_use]
+    pub fn masses(&self) -> Vec<u128> {
+        let bits = self.column_bits;
+        let mut masses = vec![0u128; self.words.len()];
+        for (column, (&entry, &low)) in self.words.iter().zip(&self.low).enumerate() {
+            let hi = u128::from(entry >> bits);
+            let alias = (entry & ((1 << bits) - 1)) as usize;
+            let above = (1u128 << (32 - bits)) - 1 - hi;
+            masses[column] += (hi << 32) + u128::from(low);
+            masses[alias] += (1 << 32) - u128::from(low) + (above << 32);
+        }
+        masses
+    }
+
+    /// Words and low parts in little endian, for [`view`](Self::view).
+    #[must_use]
+    pub fn entry_bytes(&self) -> [Vec<[u8; 4]>; 2] {
+        [&self.words, &self.low].map(|part| part.iter().map(|entry| entry.to_le_bytes()).collect())
+    }
+
+    /// The runtime's view of this table over its [`entry_bytes`](Self::entry_bytes).
+    #[must_use]
+    pub fn view<'b>(&self, [words, low]: &'b [Vec<[u8; 4]>; 2]) -> ringfence_runtime::NoiseTable<'b> {
+        ringfence_runtime::NoiseTable {
+            sigma_bits: self.sigma.to_bits(),
+            column_bits: self.column_bits as u8, // at most 14
+            min_value: self.min_value,
+            tv_budget: self.tv_budget,
+            words,
+            low,
+        }
+    }
+
     /// Bytes of the NOISE section: header of 64 bytes, `2^b` words, `2^b` low threshold parts, little endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

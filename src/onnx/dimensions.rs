@@ -56,11 +56,11 @@ pub fn unsqueeze(site: &mut Site<'_>, output: &str) -> Reason<Made> {
     known(output, number.as_ints()?.to_vec(), false)
 }
 
-/// Concat of vectors.
+/// Concat of vectors of constants.
 pub fn concat(site: &mut Site<'_>, output: &str) -> Reason<Made> {
     match site.attributes.int("axis")? {
         Some(0 | -1) => {}
-        axis => return Err(format!("axis {axis:?}: only vectors of constants are supported")),
+        axis => return Err(format!("axis {axis:?} of vectors: only 0 is supported")),
     }
     let parts = (0..site.inputs()).map(|index| vector(site.constant(index)?)).collect::<Reason<Vec<_>>>()?;
     known(output, parts.concat(), false)

@@ -1,4 +1,4 @@
-//! The float graph: the few layers a residual classifier is made of, with their weights, in execution order.
+//! The float graph: the few layers that residual networks and U-Nets are made of, with their weights, in execution order.
 
 use std::fmt;
 
@@ -8,6 +8,9 @@ use super::error::OnnxError;
 
 /// Index of a node in [`Graph::nodes`]; also names the value that the node makes.
 pub type NodeId = usize;
+
+/// Longest side and largest channel count of a map that the model format can hold.
+pub const MAX_SIDE: usize = u16::MAX as usize;
 
 /// Shape of one sample's value; the batch axis is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +149,12 @@ pub enum Op {
     Add,
     /// Mean over rows and columns; the result is a map of one pixel.
     GlobalAvgPool,
+    /// Largest of each two by two pixels; a last odd row or column is left out.
+    MaxPool,
+    /// Each pixel becomes two by two.
+    Upsample,
+    /// Channels of two maps, side by side.
+    Concat,
     /// Map to vector, in order channel, row, column.
     Flatten,
 }

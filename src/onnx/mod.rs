@@ -21,6 +21,7 @@ mod site;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod upsampling;
 
 pub use error::OnnxError;
 pub use float_model::FloatModel;

@@ -10,15 +10,12 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use super::constant::Constant;
 use super::error::OnnxError;
-use super::graph::{Graph, Node, Op, Shape};
+use super::graph::{Graph, MAX_SIDE, Node, Op, Shape};
 use super::site::{Made, Site, Value};
-use super::{Reason, arithmetic, dimensions, layers, pooling, shaping};
+use super::{Reason, arithmetic, dimensions, layers, pooling, shaping, upsampling};
 
 /// First operator set in which element-wise operators broadcast as they do today.
 const FIRST_OPSET: i64 = 7;
-
-/// Longest side and largest channel count of a map that the model format can hold.
-const MAX_SIDE: usize = u16::MAX as usize;
 
 /// Reads the main graph of `model`.
 pub fn read(model: &ModelProto) -> Result<Graph, OnnxError> {
@@ -209,6 +206,8 @@ fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made
         "Div" => arithmetic::div(site),
         "GlobalAveragePool" => pooling::global_average_pool(site),
         "AveragePool" => pooling::average_pool(site),
+        "MaxPool" => pooling::max_pool(site),
+        "Resize" => upsampling::resize(site),
         "ReduceMean" => pooling::reduce_mean(site),
         "Flatten" => shaping::flatten(site),
         "Reshape" => shaping::reshape(site),
@@ -220,6 +219,7 @@ fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made
         "Shape" => dimensions::shape(site, output),
         "Gather" => dimensions::gather(site, output),
         "Unsqueeze" => dimensions::unsqueeze(site, output),
+        "Concat" if site.is_computed(0) => shaping::concat(site),
         "Concat" => dimensions::concat(site, output),
         "Cast" => dimensions::cast(site),
         _ => Err("the operator is not supported".into()),

@@ -1,11 +1,11 @@
-//! Readers of nodes that compute nothing: reshaping to a vector, padding, constants, dropout.
+//! Readers of nodes that compute nothing: reshaping to a vector, padding, joining, constants, dropout.
 
 use std::rc::Rc;
 
 use super::Reason;
 use super::constant::Constant;
 use super::dimensions::BATCH;
-use super::graph::{Op, Padding, Shape};
+use super::graph::{MAX_SIDE, Op, Padding, Shape};
 use super::site::{Made, Site, Value};
 
 /// Flatten of everything but the batch axis.
@@ -107,6 +107,26 @@ fn spatial(pads: &[i64], axes: &[i64]) -> Reason<Padding> {
         }
     }
     Ok(padding)
+}
+
+/// Concat of the channels of two maps.
+pub fn concat(site: &mut Site<'_>) -> Reason<Made> {
+    let axis = site.attributes.int("axis")?;
+    if !matches!(axis, Some(1 | -3)) {
+        return Err(format!("axis {axis:?} of maps: only channels, 1, are supported"));
+    }
+    if site.inputs() != 2 {
+        return Err(format!("{} maps: only two are supported", site.inputs()));
+    }
+    let ((a, first, height, width), (b, second, rows, columns)) = (site.map(0)?, site.map(1)?);
+    if (height, width) != (rows, columns) {
+        return Err("rows and columns differ".into());
+    }
+    if first + second > MAX_SIDE {
+        return Err(format!("{} channels: at most {MAX_SIDE} are supported", first + second));
+    }
+    let shape = Shape::Map { channels: first + second, height, width };
+    Ok(Made::layer(Op::Concat, vec![a, b], shape))
 }
 
 /// Dropout outside training: the value itself.

@@ -69,6 +69,11 @@ impl<'a> Site<'a> {
         self.inputs.get(index)?.as_ref().map(|(value, _)| value)
     }
 
+    /// Whether the value at `index` is computed from the image.
+    pub fn is_computed(&self, index: usize) -> bool {
+        matches!(self.optional(index), Some(Value::Node(_)))
+    }
+
     /// The computed value at `index` and its shape.
     pub fn computed(&self, index: usize) -> Reason<(NodeId, Shape)> {
         match self.inputs.get(index) {

@@ -6,7 +6,7 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::type_proto::Value;
 
-use super::testing::{Builder, evaluate, float, int, ints, random_network, string, tensor};
+use super::testing::{Builder, evaluate, float, int, ints, random_network, random_unet, string, tensor};
 use super::*;
 
 fn image(shape: [usize; 3], seed: u64) -> Vec<f32> {
@@ -29,8 +29,8 @@ fn assert_close(got: &[f64], wanted: &[f32], what: &str) {
 /// The reader keeps the meaning of every spelling it accepts: tract, which reads the file on its own, agrees.
 #[test]
 fn graphs_compute_what_tract_computes() {
-    for seed in 0..60 {
-        let (file, shape) = random_network(seed);
+    for seed in 0..90 {
+        let (file, shape) = if seed < 60 { random_network(seed) } else { random_unet(seed) };
         let graph = parse(&file).unwrap();
         let output = graph.nodes[graph.output].value.clone();
         let float = FloatModel::new(&file, &graph, &[&output]).unwrap();
@@ -69,9 +69,26 @@ fn tract_is_not_asked_for_values_that_do_not_exist() {
 #[test]
 fn what_is_not_supported_is_named() {
     let conv_weight = [0.1f32; 8 * 4 * 9];
+    let two = |other| vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), other];
     type Case<'a> = (&'a str, &'a [&'a str], Vec<AttributeProto>, &'a str);
     let cases: Vec<Case> = vec![
-        ("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2])], "operator is not supported"),
+        ("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2])], "[2, 2] at strides [1, 1]: only [2, 2] at"),
+        ("MaxPool", &["x"], two(ints("pads", &[0, 0, 1, 1])), "pads = [0, 0, 1, 1]"),
+        ("MaxPool", &["x"], two(ints("dilations", &[2, 2])), "dilations = [2, 2]"),
+        ("MaxPool", &["x"], two(string("auto_pad", "SAME_UPPER")), "auto_pad SAME_UPPER"),
+        ("Resize", &["x", "", "half"], vec![], "only twice as many rows and columns"),
+        ("Resize", &["x", "", "", "shape"], vec![], "only twice as many rows and columns"),
+        ("Resize", &["x", "", "twice"], vec![string("mode", "linear")], "mode linear: only nearest"),
+        (
+            "Resize",
+            &["x", "", "twice"],
+            vec![string("nearest_mode", "ceil")],
+            "coordinates half_pixel with rounding ceil",
+        ),
+        ("Resize", &["x", "", "twice"], vec![ints("axes", &[2, 3])], "only twice as many rows and columns"),
+        ("Resize", &["x", "", "twice"], vec![int("antialias", 1)], "antialias = 1"),
+        ("Resize", &["x", ""], vec![], "expected either scales or sizes"),
+        ("Upsample", &["x", "twice"], vec![], "operator is not supported"),
         ("Softmax", &["x"], vec![], "operator is not supported"),
         ("Conv", &["x", "w"], vec![int("group", 2)], "group = 2"),
         ("Conv", &["x", "w"], vec![ints("dilations", &[2, 2])], "dilations = [2, 2]"),
@@ -118,7 +135,10 @@ fn what_is_not_supported_is_named() {
         ("Gather", &["x", "far"], vec![], "expected a constant"),
         ("Unsqueeze", &["shape"], vec![ints("axes", &[0])], "only a number to a vector"),
         ("Concat", &["shape", "x"], vec![int("axis", 0)], "expected a constant"),
-        ("Concat", &["x", "x"], vec![int("axis", 1)], "only vectors of constants"),
+        ("Concat", &["shape", "shape"], vec![int("axis", 1)], "axis Some(1) of vectors"),
+        ("Concat", &["x", "x"], vec![int("axis", 2)], "axis Some(2) of maps: only channels"),
+        ("Concat", &["x", "x", "x"], vec![int("axis", 1)], "3 maps: only two"),
+        ("Concat", &["x", "vector"], vec![int("axis", 1)], "input 1 is a constant"),
         ("Cast", &["x"], vec![int("to", 10)], "only FLOAT is supported"),
     ];
     for (op, inputs, attributes, reason) in cases {
@@ -130,6 +150,8 @@ fn what_is_not_supported_is_named() {
             tensor("nan", &[1, 4, 1, 1], &[0.0, f32::NAN, 0.0, 0.0]),
             tensor("vector", &[5], &[1.0; 5]),
             tensor("zero", &[], &[0.0]),
+            tensor("half", &[4], &[1.0, 1.0, 0.5, 0.5]),
+            tensor("twice", &[4], &[1.0, 1.0, 2.0, 2.0]),
         ];
         for (name, values) in [("shape", vec![1, 4, 36, 1]), ("far", vec![9])] {
             b.graph.initializer.push(tract_onnx::pb::TensorProto {
@@ -215,6 +237,58 @@ fn only_what_computes_remains() {
     assert_eq!(graph.nodes[1].op, Op::Affine(Affine { mul: vec![0.5; 3], add: vec![0.0; 3] }));
 }
 
+/// Every accepted way to find the nearest pixel repeats each pixel twice, in tract too; odd sides lose their last line.
+#[test]
+fn nearest_pixels_are_repeated_and_maxima_leave_odd_lines_out() {
+    let modes = [("asymmetric", "floor"), ("asymmetric", "round_prefer_floor")];
+    let others = ["half_pixel", "pytorch_half_pixel"];
+    let others = others.map(|mode| [(mode, "round_prefer_floor"), (mode, "round_prefer_ceil")]);
+    for (opset, (coordinates, rounding)) in [11, 13, 18]
+        .into_iter()
+        .flat_map(|opset| [&modes[..], others.as_flattened()].concat().into_iter().map(move |m| (opset, m)))
+    {
+        let mut b = Builder::new([2, 5, 6]);
+        b.opset = opset;
+        let pooled = b.node("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+        let (roi, scales) = (b.weights(&[0], &[]), b.weights(&[4], &[1.0, 1.0, 2.0, 2.0]));
+        let mode =
+            vec![string("coordinate_transformation_mode", coordinates), string("nearest_mode", rounding)];
+        let up = b.node("Resize", &[&pooled, &roi, &scales], mode);
+        let file = b.finish(&up);
+        let graph = parse(&file).unwrap();
+        assert_eq!(graph.nodes[2].shape, Shape::Map { channels: 2, height: 4, width: 6 });
+        let x = image([2, 5, 6], 1);
+        let float = FloatModel::new(&file, &graph, &[&up]).unwrap().run(&x).unwrap();
+        let wanted = |i: usize| {
+            let (c, y, x_at) = (i / 24, i / 6 % 4 / 2 * 2, i % 6 / 2 * 2);
+            [0, 1, 6, 7].iter().map(|step| x[c * 30 + y * 6 + x_at + step]).fold(f32::MIN, f32::max)
+        };
+        assert_eq!(float[0], (0..48).map(wanted).collect::<Vec<_>>(), "{opset} {coordinates} {rounding}");
+        let evaluated: Vec<f32> = evaluate(&graph, &x).into_iter().map(|y| y as f32).collect();
+        assert_eq!(evaluated, float[0]);
+    }
+}
+
+/// Operator set 10 has two inputs and no coordinates; operator set 18 may name the axes.
+#[test]
+fn scales_may_come_in_older_and_newer_forms() {
+    for (opset, inputs, scales, attributes) in [
+        (10, vec!["x", "scales"], vec![1.0, 1.0, 2.0, 2.0], vec![]),
+        (18, vec!["x", "", "scales"], vec![2.0, 2.0], vec![ints("axes", &[-2, 3])]),
+    ] {
+        let mut b = Builder::new([3, 4, 4]);
+        b.opset = opset;
+        b.graph.initializer.push(tensor("scales", &[scales.len()], &scales));
+        let up = b.node("Resize", &inputs, attributes);
+        let file = b.finish(&up);
+        let graph = parse(&file).unwrap();
+        assert_eq!((graph.nodes[1].op.clone(), graph.nodes[1].shape.len()), (Op::Upsample, 3 * 64));
+        let x = image([3, 4, 4], 2);
+        let float = FloatModel::new(&file, &graph, &[&up]).unwrap().run(&x).unwrap();
+        assert_close(&evaluate(&graph, &x), &float[0], &opset.to_string());
+    }
+}
+
 #[test]
 fn same_padding_puts_the_odd_pixel_where_the_name_says() {
     for (mode, wanted) in [("SAME_UPPER", (0, 1)), ("SAME_LOWER", (1, 0))] {
@@ -234,7 +308,7 @@ proptest! {
     /// Damaged files give an error or a graph, never a panic.
     #[test]
     fn any_bytes_are_read(seed in 0u64..20, cut in 0.0..1.0f64, flips in prop::collection::vec((0.0..1.0f64, any::<u8>()), 0..6)) {
-        let (mut file, _) = random_network(seed);
+        let (mut file, _) = if seed % 2 == 0 { random_network(seed) } else { random_unet(seed) };
         for (at, value) in flips {
             let at = (at * file.len() as f64) as usize;
             file[at] = value;

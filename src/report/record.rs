@@ -1,5 +1,7 @@
 //! A certificate as it is stored: everything needed to compute it again, bit for bit.
 
+use clap::ValueEnum;
+use ringfence_runtime::noise;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Row;
@@ -8,6 +10,53 @@ use super::stops::{Stop, Verdict};
 /// Name and version of the JSON lines that `certify --json` writes. Fields may be added under the same version; none is
 /// renamed, removed or given another meaning.
 pub const CERTIFY_SCHEMA: &str = "ringfence.certify/1";
+
+/// The version of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Schema {
+    /// [`CERTIFY_SCHEMA`]; also of records that were written before records named it.
+    #[default]
+    #[serde(rename = "ringfence.certify/1")]
+    One,
+}
+
+/// The generator of the noise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Generator {
+    /// xoshiro128++ in lanes that ChaCha8 seeds
+    #[default]
+    Xoshiro,
+    /// ChaCha8 itself: slower, and random also to an attacker who has seen some of the noise
+    #[value(name = "chacha8")]
+    ChaCha8,
+}
+
+impl From<Generator> for noise::Generator {
+    fn from(generator: Generator) -> Self {
+        match generator {
+            Generator::Xoshiro => Self::Xoshiro,
+            Generator::ChaCha8 => Self::ChaCha,
+        }
+    }
+}
+
+/// The norm that the radius is measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Norm {
+    /// Euclidean, over all values of the image.
+    #[default]
+    L2,
+}
+
+/// What a radius of 1 is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A pixel value's way from black to white.
+    #[default]
+    Pixel,
+}
 
 /// How votes become a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +96,24 @@ pub struct Sequential {
 /// One line of `certify --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Version of the record.
+    #[serde(default)]
+    pub schema: Schema,
+    /// Version of the program that wrote it; empty if it did not say. Not compared by a replay.
+    #[serde(default)]
+    pub version: String,
     /// Index in the split of the data set.
     pub idx: usize,
     /// True class.
     pub label: usize,
     /// Certified class, -1 for an abstention.
     pub predict: i64,
+    /// Norm of the radius.
+    #[serde(default)]
+    pub norm: Norm,
+    /// Unit of the radius.
+    #[serde(default)]
+    pub unit: Unit,
     /// Certified L2 radius in pixels of `[0, 1]`, rounded down to seven decimals.
     pub radius: f64,
     /// The same radius exactly, in units of 2^-20 pixel.
@@ -61,7 +122,7 @@ pub struct Record {
     pub radius_255: f64,
     /// 1 if `predict` equals `label`, else 0.
     pub correct: u8,
-    /// Wall time in seconds; the only field that a replay does not compare.
+    /// Wall time in seconds. Not compared by a replay.
     pub time_s: f64,
     /// Votes of each class among the `n` counted samples, or among those until a sequential certification stopped.
     pub counts: Vec<u32>,
@@ -71,6 +132,9 @@ pub struct Record {
     pub seed: String,
     /// Where the seed came from.
     pub seed_source: SeedSource,
+    /// The generator of the noise.
+    #[serde(default)]
+    pub generator: Generator,
     /// Selecting samples.
     pub n0: u32,
     /// Counted samples; the most that a sequential certification may use.
@@ -97,6 +161,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// Reads a line of `certify --json`.
+    ///
+    /// # Errors
+    /// A field is missing or does not fit.
+    pub fn from_json(line: &str) -> Result<Self, serde_json::Error> {
+        let record: Self = serde_json::from_str(line)?;
+        if record.sequential.is_some() == (record.method == Method::Sequential) {
+            Ok(record)
+        } else {
+            Err(serde::de::Error::custom("sequential: expected in records of this method and in no others"))
+        }
+    }
+
     /// The fields of the plain table.
     #[must_use]
     pub fn row(&self) -> Row {
@@ -116,13 +193,15 @@ impl Record {
         ((u64::from(radius_units) * 2_550_000) >> 20) as f64 / 10_000.0
     }
 
-    /// Names of the fields in which two records differ, `time_s` left out.
+    /// Names of the fields in which two records differ; what names a place, a time or a program is left out.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let pairs = [
             ("idx", self.idx == other.idx),
             ("label", self.label == other.label),
             ("predict", self.predict == other.predict),
+            ("norm", self.norm == other.norm),
+            ("unit", self.unit == other.unit),
             ("radius", self.radius.to_bits() == other.radius.to_bits()),
             ("radius_units", self.radius_units == other.radius_units),
             ("radius_255", self.radius_255.to_bits() == other.radius_255.to_bits()),
@@ -131,6 +210,7 @@ impl Record {
             ("selection", self.selection == other.selection),
             ("seed", self.seed == other.seed),
             ("seed_source", self.seed_source == other.seed_source),
+            ("generator", self.generator == other.generator),
             ("n0", self.n0 == other.n0),
             ("n", self.n == other.n),
             ("alpha", self.alpha.to_bits() == other.alpha.to_bits()),

@@ -8,8 +8,14 @@ use super::stops::{Stop, Verdict};
 /// Header line of the table, without its line end.
 pub const TSV_HEADER: &str = "idx\tlabel\tpredict\tradius\tcorrect\ttime";
 
-/// The same for a sequential run, which says how it ended and after how many samples.
-pub const TSV_HEADER_SEQUENTIAL: &str = "idx\tlabel\tpredict\tradius\tcorrect\ttime\toutcome\tsamples";
+/// What the header line of a sequential run has more: how it ended, and after how many samples.
+pub const TSV_STOP_HEADER: &str = "\toutcome\tsamples";
+
+/// What the header line of a replay or test has more, as its last column: `certificate`.
+pub const TSV_TEST_HEADER: &str = "\tcertificate";
+
+/// What each of its rows has more.
+pub const TSV_TEST: &str = "\tno";
 
 /// Decimals of a printed radius: enough to tell neighbouring units of 2^-20 apart.
 const SCALE: u64 = 10_000_000;
@@ -108,7 +114,12 @@ impl Row {
         let time = next("time", "h:mm:ss.ffffff");
         let time = parse_time(time(true)?).map_or_else(|| time(false).map(|_| Duration::ZERO), Ok)?;
         let stop = columns.next().map(|word| parse_stop(word, columns.next())).transpose()?;
-        Ok(Self { idx, label, predict, radius_units, time, stop })
+        match columns.next() {
+            None => Ok(Self { idx, label, predict, radius_units, time, stop }),
+            Some(more) => {
+                Err(RowError { column: "(none)", expected: "the end of the line", found: more.to_owned() })
+            }
+        }
     }
 }
 
@@ -198,5 +209,6 @@ mod tests {
         assert_eq!(column("1\t3"), "predict");
         assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\tfound\t7"), "outcome");
         assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\trefuted"), "samples");
+        assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\trefuted\t7\tno"), "(none)");
     }
 }

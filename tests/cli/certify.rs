@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ringfence::compile::Options;
 use ringfence::data::{self, Split};
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
 use ringfence_runtime::{Backend, Model};
@@ -18,10 +19,15 @@ fn rows(text: &str) -> Vec<Value> {
     lines
 }
 
-/// Lines of a table file without their times.
+/// Lines of a table file without their times, the sixth column.
 fn table(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.rsplit_once('\t').unwrap().0.to_owned()).collect()
+    let timeless = |line: &str| {
+        let mut columns: Vec<_> = line.split('\t').collect();
+        columns.remove(5);
+        columns.join("\t")
+    };
+    text.lines().map(timeless).collect()
 }
 
 #[test]
@@ -73,6 +79,28 @@ fn records_hold_what_the_runtime_certifies() {
     }
 }
 
+/// The same files on a device, which has no other tables.
+#[test]
+fn a_model_certifies_with_the_tables_it_was_compiled_with() {
+    let tables = ["two-stage:7:60:0.01", "single-stage:50:0.02", "predict:40:0.1"];
+    let tables = tables.map(|table| table.parse().unwrap()).to_vec();
+    let file = network::compiled(Options { images: 2, tables, ..Options::new(0.1) });
+    let model = Model::parse(&file).unwrap();
+    let mut arena = vec![0; model.arena_bytes(4)];
+    let mut smoother = Smoother::new(&model, &mut arena).unwrap();
+    let mut chw = vec![0; 3072];
+    data::open("signs", Split::Test).unwrap().read(3, &mut chw).unwrap();
+    let (image, seed) = (Image::chw(&chw, 3, 32, 32).unwrap(), Seed([5; 32]));
+    for budget in [Budget::two_stage(7, 60, 0.01), Budget::single_stage(50, 0.02)] {
+        let votes = smoother.certify(&image, budget, &seed).unwrap().counts().iter().sum::<u32>();
+        assert_eq!(votes, budget.table(&model).unwrap().n());
+    }
+    assert!(smoother.predict(&image, 40, 0.1, &seed).is_ok());
+    for other in [Budget::two_stage(7, 60, 0.001), Budget::two_stage(8, 60, 0.01), Budget::samples(1000)] {
+        assert!(smoother.certify(&image, other, &seed).is_err());
+    }
+}
+
 fn bytes_of(hex: &str) -> [u8; 32] {
     std::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
 }
@@ -114,13 +142,24 @@ fn json_lines_have_the_documented_fields() {
     for (idx, row) in output[..3].iter().enumerate() {
         assert_eq!(
             names(row),
-            "alpha correct counts data idx image_sha256 label method model model_sha256 n n0 predict radius \
-             radius_255 radius_units seed seed_source selection sigma split time_s"
+            "alpha correct counts data generator idx image_sha256 label method model model_sha256 n n0 norm \
+             predict radius radius_255 radius_units schema seed seed_source selection sigma split time_s unit \
+             version"
         );
         assert_eq!(row["idx"], json!(idx));
         let sum =
             |field: &str| row[field].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
         assert_eq!((sum("selection"), sum("counts")), (20, 100));
+        assert_eq!(
+            (&row["schema"], &row["version"], &row["generator"], &row["norm"], &row["unit"]),
+            (
+                &json!("ringfence.certify/1"),
+                &json!(env!("CARGO_PKG_VERSION")),
+                &json!("xoshiro"),
+                &json!("L2"),
+                &json!("pixel")
+            )
+        );
         let units = row["radius_units"].as_u64().unwrap() as f64;
         let radius = row["radius"].as_f64().unwrap();
         assert!(radius <= units / 1_048_576.0 && units / 1_048_576.0 - radius < 1e-7);
@@ -134,7 +173,7 @@ fn json_lines_have_the_documented_fields() {
     assert_eq!(
         names(summary),
         "abstain alpha arena_bytes average_certified_radius backend batch certificate certified_accuracy data \
-         images interval_95 method model model_sha256 n n0 sample_arena_bytes seed sigma split threads \
+         generator images interval_95 method model model_sha256 n n0 sample_arena_bytes seed sigma split threads \
          us_per_sample wrong"
     );
     assert_eq!(names(&summary["certified_accuracy"]), "0.00 0.10 0.125");
@@ -156,7 +195,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     fs::write(&parts, &text[..text.len() - 9]).unwrap();
     let summary = certify(&["--max", "7", "--out", &parts, "--resume"]).ok();
     assert_eq!(table(Path::new(&parts)), table(Path::new(&whole)));
-    assert_eq!(table(Path::new(&whole))[0], "idx\tlabel\tpredict\tradius\tcorrect");
+    assert_eq!(table(Path::new(&whole))[0], "idx\tlabel\tpredict\tradius\tcorrect\tcertificate");
     assert!(summary.contains("7 images"), "{summary}");
     // Nothing is left to do.
     certify(&["--max", "7", "--out", &parts, "--resume"]).ok();
@@ -186,11 +225,14 @@ fn a_run_is_continued_only_as_it_was_started() {
     assert!(error.ends_with("split: expected \"train\", found \"test\""), "{error}");
     let error = certify(&["--max", "2", "--out", &out, "--resume", "--single-stage"]).error(2);
     assert!(error.contains("another run was started here"), "{error}");
+    let error = certify(&["--max", "2", "--out", &out, "--resume", "--generator", "chacha8"]).error(2);
+    assert!(error.ends_with("generator: expected \"chacha8\", found \"xoshiro\""), "{error}");
 
     fs::write(&out, fs::read_to_string(&out).unwrap().replace("idx\t", "id\t")).unwrap();
     let error = certify(&["--max", "2", "--out", &out, "--resume"]).error(2);
     assert!(error.contains("line 1: expected the header"), "{error}");
-    fs::write(&out, "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\tx\t0\t0\t0\n").unwrap();
+    fs::write(&out, "idx\tlabel\tpredict\tradius\tcorrect\ttime\tcertificate\n0\t1\tx\t0\t0\t0\tno\n")
+        .unwrap();
     let error = certify(&["--max", "2", "--out", &out, "--resume"]).error(2);
     assert!(error.contains("line 2: column `predict`"), "{error}");
     fs::remove_file(format!("{out}.run.json")).unwrap();

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod bench;
 mod certify;
 mod failures;
+mod interrupted;
+mod marks;
 mod network;
 mod predict;
 mod replay;

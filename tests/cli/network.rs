@@ -18,6 +18,8 @@ use tract_onnx::pb::{
 
 const FEATURES: usize = 24;
 const CLASSES: usize = 16;
+/// Channels, rows, columns.
+const IMAGE: [usize; 3] = [3, 32, 32];
 
 /// The compiled model in a file of this test run.
 pub fn model() -> &'static Path {
@@ -50,18 +52,38 @@ pub fn compiled(options: Options) -> Vec<u8> {
 fn classifier(train: &dyn Dataset) -> Vec<u8> {
     let mut graph = Graph::default();
     let features = graph.features();
-    let (weights, bias) = centroids(train, &graph.clone().finish(&features), &features);
+    let (weights, bias) = centroids(train, &graph.clone().finish(&features, IMAGE), &features);
     let flat = graph.node("Flatten", &[&features], vec![]);
     let weights = graph.weights(&[CLASSES, FEATURES], weights);
     let bias = graph.weights(&[CLASSES], bias);
-    let transposed = AttributeProto {
+    let logits = graph.node("Gemm", &[&flat, &weights, &bias], vec![transposed()]);
+    graph.finish(&logits, IMAGE)
+}
+
+/// A linear network whose classes 0 and 1 meet in the plane through grey (128) across a unit `normal`; class 1 lies
+/// where the normal points, the other classes nowhere.
+pub fn plane(image: [usize; 3], classes: usize, normal: &[f32]) -> Vec<u8> {
+    let mut graph = Graph::default();
+    let flat = graph.node("Flatten", &["x"], vec![]);
+    let grey = normal.iter().sum::<f32>() * 128.0 / 255.0;
+    let mut weights = vec![0.0; classes * normal.len()];
+    for (i, n) in normal.iter().enumerate() {
+        (weights[i], weights[normal.len() + i]) = (-n, *n);
+    }
+    let weights = graph.weights(&[classes, normal.len()], weights);
+    let bias = (0..classes).map(|class| [grey, -grey].get(class).copied().unwrap_or(-5.0)).collect();
+    let bias = graph.weights(&[classes], bias);
+    let logits = graph.node("Gemm", &[&flat, &weights, &bias], vec![transposed()]);
+    graph.finish(&logits, image)
+}
+
+fn transposed() -> AttributeProto {
+    AttributeProto {
         name: "transB".into(),
         r#type: AttributeType::Int as i32,
         i: 1,
         ..AttributeProto::default()
-    };
-    let logits = graph.node("Gemm", &[&flat, &weights, &bias], vec![transposed]);
-    graph.finish(&logits)
+    }
 }
 
 fn centroids(train: &dyn Dataset, onnx: &[u8], features: &str) -> (Vec<f32>, Vec<f32>) {
@@ -148,9 +170,11 @@ impl Graph {
         output
     }
 
-    fn finish(mut self, output: &str) -> Vec<u8> {
-        let dims = [1, 3, 32, 32]
-            .map(|side| Dimension { value: Some(dimension::Value::DimValue(side)), ..Dimension::default() });
+    fn finish(mut self, output: &str, [channels, height, width]: [usize; 3]) -> Vec<u8> {
+        let dims = [1, channels, height, width].map(|side| Dimension {
+            value: Some(dimension::Value::DimValue(side as i64)),
+            ..Dimension::default()
+        });
         let tensor = type_proto::Tensor {
             elem_type: DataType::Float as i32,
             shape: Some(TensorShapeProto { dim: dims.to_vec() }),

@@ -118,9 +118,9 @@ fn a_picture_file_is_the_image_it_shows() {
 fn the_table_names_classes() {
     let text = predict(&["--max", "2", "--vote", "soft"]).ok();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("idx\tlabel\tpredict\tclass\tcorrect\tseconds"));
+    assert_eq!(lines.next(), Some("idx\tlabel\tpredict\tclass\tcorrect\tseconds\tcertificate"));
     let row: Vec<_> = lines.next().unwrap().split('\t').collect();
     let data = data::open("signs", Split::Test).unwrap();
     assert_eq!(row[3], data.classes()[row[2].parse::<usize>().unwrap()]);
-    assert!(text.lines().last().unwrap().contains("of 2 correct, 0 abstained"), "{text}");
+    assert!(text.lines().rev().nth(1).unwrap().contains("of 2 correct, 0 abstained"), "{text}");
 }

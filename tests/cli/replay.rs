@@ -34,7 +34,7 @@ fn equal_certificates_are_equal_on_any_backend() {
         assert!(text.ends_with("3 of 3 certificates are equal bit for bit\n"), "{text}");
     }
     let output = lines(&replay(&records, &["--json"]).ok());
-    assert_eq!(output[0], json!({ "idx": 0, "equal": true, "different": {} }));
+    assert_eq!(output[0], json!({ "idx": 0, "equal": true, "seed_source": "given", "different": {} }));
     assert_eq!(
         output[3],
         json!({ "summary": { "certificates": 3, "different": 0 }, "schema": "ringfence.replay/1" })
@@ -81,6 +81,7 @@ fn every_doctored_field_is_found() {
         ("correct", json!(1 - number("correct")), "correct"),
         ("label", json!((number("label") + 1) % 16), "label"),
         ("seed", json!(other_seed), "counts"),
+        ("generator", json!("chacha8"), "counts"),
         ("idx", json!(200), "image_sha256"),
         ("split", json!("train"), "image_sha256"),
         ("image_sha256", json!("00"), "image_sha256"),
@@ -123,6 +124,39 @@ fn the_model_is_found_or_asked_for() {
     let error = replay(&records, &[]).error(2);
     assert!(error.contains("no embedded model has sha256") && error.contains("`elsewhere.rfm`"), "{error}");
     replay(&records, &["--model", model]).ok();
+}
+
+/// The records that the runtime's tests recompute on other processors.
+#[test]
+fn stored_records_replay() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/runtime/tests/vectors/certificates.jsonl");
+    let text = ringfence(&["replay", path]).ok();
+    assert!(text.ends_with("2 of 2 certificates are equal bit for bit\n"), "{text}");
+    assert!(text.starts_with("idx 24: equal, class 6, radius 0.0075159\n"), "{text}");
+}
+
+#[test]
+fn records_of_before_and_of_elsewhere() {
+    // Before records named their schema, version, generator, norm and unit, all of them were as they are now.
+    let mut records = stored();
+    for record in &mut records[..3] {
+        for field in ["schema", "version", "generator", "norm", "unit"] {
+            record.as_object_mut().unwrap().remove(field).unwrap();
+        }
+    }
+    replay(&records, &[]).ok();
+    // Another version of the program may find the same votes.
+    records[1]["version"] = json!("0.0.9");
+    replay(&records, &[]).ok();
+    for (field, value) in
+        [("schema", "ringfence.certify/2"), ("generator", "dice"), ("norm", "Linf"), ("unit", "255")]
+    {
+        let mut strange = stored();
+        strange[1][field] = json!(value);
+        let error = replay(&strange, &[]).error(2);
+        let expected = format!("records.jsonl: line 2: unknown variant `{value}`, expected");
+        assert!(error.contains(&expected), "{error}");
+    }
 }
 
 #[test]

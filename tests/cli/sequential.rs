@@ -5,7 +5,7 @@ use std::fs;
 use ringfence::certificate;
 use ringfence::data::{self, Split};
 use ringfence_runtime::certificate::Outcome;
-use ringfence_runtime::smooth::{Image, Seed, Smoother};
+use ringfence_runtime::smooth::{Generator, Image, Seed, Smoother};
 use ringfence_runtime::{Backend, Model};
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -67,34 +67,41 @@ fn records_hold_what_the_runtime_certifies() {
     let entries = table.entry_bytes();
     let view = table.view(&entries).unwrap();
     let mut arena = vec![0; model.arena_bytes(4)];
-    let mut smoother = Smoother::new(&model, &mut arena).unwrap();
     let data = data::open("signs", Split::Test).unwrap();
     let mut chw = vec![0; data.shape().bytes()];
-    for row in rows(&certify("0.05", "300", &["--json", "--max", "8", "--alpha", "0.01"]).ok()) {
-        data.read(row["idx"].as_u64().unwrap() as usize, &mut chw).unwrap();
-        let image = Image::chw(&chw, 3, 32, 32).unwrap();
-        let hex = row["seed"].as_str().unwrap();
-        let seed = Seed(std::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()));
-        let outcome = smoother.certify_with(&image, &view, &seed).unwrap();
-        let word = match outcome {
-            Outcome::Certified(_) => "certified",
-            Outcome::Refuted(_) => "refuted",
-            Outcome::Abstained(_) => "abstained",
-        };
-        assert_eq!(
-            row["sequential"],
-            json!({
-                "target_radius": 0.05,
-                "target_radius_units": 52_429,
-                "outcome": word,
-                "samples": outcome.votes(),
-            })
-        );
-        assert_eq!((&row["counts"], &row["selection"]), (&json!(outcome.counts().to_vec()), &json!([])));
-        let certificate = outcome.certificate();
-        assert_eq!(row["predict"], json!(certificate.map_or(-1, |c| c.class as i64)));
-        assert_eq!(row["radius_units"], json!(certificate.map_or(0, |_| 52_429)));
-        assert_eq!((&row["method"], &row["n0"], &row["n"]), (&json!("sequential"), &json!(0), &json!(300)));
+    for (name, generator) in [("xoshiro", Generator::Xoshiro), ("chacha8", Generator::ChaCha)] {
+        let mut smoother = Smoother::new(&model, &mut arena).unwrap().with_generator(generator);
+        let args = ["--json", "--max", "8", "--alpha", "0.01", "--generator", name];
+        for row in rows(&certify("0.05", "300", &args).ok()) {
+            assert_eq!(row["generator"], json!(name));
+            data.read(row["idx"].as_u64().unwrap() as usize, &mut chw).unwrap();
+            let image = Image::chw(&chw, 3, 32, 32).unwrap();
+            let hex = row["seed"].as_str().unwrap();
+            let seed = Seed(std::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()));
+            let outcome = smoother.certify_with(&image, &view, &seed).unwrap();
+            let word = match outcome {
+                Outcome::Certified(_) => "certified",
+                Outcome::Refuted(_) => "refuted",
+                Outcome::Abstained(_) => "abstained",
+            };
+            assert_eq!(
+                row["sequential"],
+                json!({
+                    "target_radius": 0.05,
+                    "target_radius_units": 52_429,
+                    "outcome": word,
+                    "samples": outcome.votes(),
+                })
+            );
+            assert_eq!((&row["counts"], &row["selection"]), (&json!(outcome.counts().to_vec()), &json!([])));
+            let certificate = outcome.certificate();
+            assert_eq!(row["predict"], json!(certificate.map_or(-1, |c| c.class as i64)));
+            assert_eq!(row["radius_units"], json!(certificate.map_or(0, |_| 52_429)));
+            assert_eq!(
+                (&row["method"], &row["n0"], &row["n"]),
+                (&json!("sequential"), &json!(0), &json!(300))
+            );
+        }
     }
 }
 
@@ -123,13 +130,13 @@ fn the_table_and_the_summary_count_samples() {
     let mut rows = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     assert_eq!(
         rows.next().unwrap(),
-        ["idx", "label", "predict", "radius", "correct", "time", "outcome", "samples"]
+        ["idx", "label", "predict", "radius", "correct", "time", "outcome", "samples", "certificate"]
     );
     let rows: Vec<_> = rows.collect();
     let json = lines(&certify("0.05", "300", &["--json", "--max", "12"]).ok());
     for (row, line) in rows.iter().zip(&json) {
         assert_eq!(row[6], line["sequential"]["outcome"]);
-        assert_eq!(row[7], samples(line).to_string());
+        assert_eq!((row[7], row[8]), (&*samples(line).to_string(), "no"));
         let expected = if row[6] == "certified" { "0.0500001" } else { "0.0000000" };
         assert_eq!((row[3], row[2] == "-1"), (expected, row[6] != "certified"));
     }
@@ -190,15 +197,21 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     let other = ["--max", "6", "--resume", "--out", &parts];
     let error = certify("0.06", "300", &other).error(2);
     assert!(error.ends_with("target_radius: expected 0.06, found 0.05"), "{error}");
-    let torn = fs::read_to_string(&parts).unwrap().replacen("\tcertified\t", "\t", 1);
-    fs::write(&parts, &torn).unwrap();
-    let error = certify("0.05", "300", &other).error(2);
-    assert!(error.contains("column `outcome`"), "{error}");
-    let cut: String =
-        torn.lines().map(|line| line.splitn(7, '\t').take(6).collect::<Vec<_>>().join("\t") + "\n").collect();
-    fs::write(&parts, cut.replacen("\ttime\n", "\ttime\toutcome\tsamples\n", 1)).unwrap();
-    let error = certify("0.05", "300", &other).error(2);
-    assert!(error.ends_with("line 2: 6 columns, expected 8"), "{error}");
+    let text = fs::read_to_string(&parts).unwrap();
+    for (part, put, said) in [
+        (
+            "\tcertified\t",
+            "\tfound\t",
+            "column `outcome`: expected certified, refuted or abstained, found `found`",
+        ),
+        ("\tcertified\t", "\t", "8 columns, expected 9"),
+        ("\tno\n", "\tyes\n", "column `certificate`: expected `no`"),
+        ("\tno\n", "\n", "8 columns, expected 9"),
+    ] {
+        fs::write(&parts, text.replacen(part, put, 1)).unwrap();
+        let error = certify("0.05", "300", &other).error(2);
+        assert!(error.contains(": line ") && error.ends_with(said), "{error}");
+    }
 }
 
 #[test]
@@ -219,7 +232,7 @@ fn replay_finds_equal_what_is_equal() {
         ("outcome", json!(if outcomes(&stored)[1] == "refuted" { "abstained" } else { "refuted" })),
         ("samples", json!(samples(&stored[1]) + 1)),
         ("target_radius_units", json!(52_428)),
-        ("target_radius", json!(0.2)),
+        ("target_radius", json!(0.06)),
     ] {
         let mut doctored = stored.clone();
         doctored[1]["sequential"][field] = value;
@@ -233,6 +246,58 @@ fn replay_finds_equal_what_is_equal() {
             output[1]
         );
         assert_eq!(ran.error(1), "1 of 2 certificates differ");
+    }
+    stored[1].as_object_mut().unwrap().remove("sequential");
+    fs::write(&path, stored.iter().map(|record| format!("{record}\n")).collect::<String>()).unwrap();
+    let error = ringfence(&["replay", file]).error(2);
+    assert!(
+        error.ends_with("line 2: sequential: expected in records of this method and in no others"),
+        "{error}"
+    );
+}
+
+#[test]
+fn seeds_and_generators_are_named() {
+    let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (records, plot) = (path("records.jsonl"), path("run.svg"));
+    let model = network::model().to_str().unwrap();
+    let few = ["certify", model, "--target-radius", "0.05", "--budget", "300", "--max", "2"];
+    for (seed, marked) in [(&[][..], false), (&["--seed", "5eed"], true)] {
+        let run = |more: &[&str]| ringfence(&[&few, seed, more].concat()).ok();
+        let text = run(&["--generator", "chacha8", "--plot", &plot]);
+        assert!(
+            text.lines().take(3).all(|line| line.split('\t').count() == if marked { 9 } else { 8 }),
+            "{text}"
+        );
+        assert_eq!(
+            text.lines().take(3).filter(|line| line.ends_with("\tno")).count(),
+            if marked { 2 } else { 0 }
+        );
+        let said = if marked {
+            "Seeds derive from a given one: this is a replay or test, not a set of certificates."
+        } else {
+            "Each certificate and each refutation holds with probability at least 1 - 0.001 over the noise drawn for it."
+        };
+        assert_eq!(text.lines().last(), Some(said));
+        assert!(text.contains(", at most 300, noise of chacha8, alpha = 0.001"), "{text}");
+        assert_eq!(
+            fs::read_to_string(&plot).unwrap().contains(">Replay or test with a given seed. "),
+            marked
+        );
+        fs::write(&records, run(&["--json", "--generator", "chacha8"])).unwrap();
+        let replayed = ringfence(&["replay", &records]).ok();
+        let mark = " samples (test with a given seed, not a certificate)\n";
+        assert_eq!(replayed.matches(mark).count(), if marked { 2 } else { 0 }, "{replayed}");
+    }
+    // Other noise, other votes; the same on every backend.
+    let run =
+        |more: &[&str]| rows(&certify("0.05", "300", &[&["--json", "--max", "12"], more].concat()).ok());
+    let (xoshiro, chacha) = (run(&[]), run(&["--generator", "chacha8"]));
+    assert!(xoshiro.iter().zip(&chacha).any(|(a, b)| a["counts"] != b["counts"]));
+    for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+        let more = ["--generator", "chacha8", "--backend", backend.name(), "--threads", "3", "--batch", "5"];
+        assert_eq!(run(&more), chacha, "{backend:?}");
     }
 }
 

@@ -85,8 +85,28 @@ pub fn measure(sampler: &mut Sampler) {
             },
         );
     }
+    loads(sampler);
     // SAFETY: gives the tile registers back; nothing uses them any more.
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
+}
+
+/// Tile loads out of the first cache: what rows cost that straddle two lines, as windows of few channels do.
+fn loads(sampler: &mut Sampler) {
+    let (turns, buffer) = (10_000u64, Blocks::new(8));
+    for (name, offset, step) in [
+        ("amx tile loads, rows in lines", 0usize, 64usize),
+        ("amx tile loads, every second row straddles", 0, 32),
+        ("amx tile loads, all rows straddle", 32, 64),
+    ] {
+        sampler.add(name, "GB/s", turns * 2 * 1024, || {
+            // SAFETY: tiles are configured and named; two tiles of sixteen rows lie in the buffer.
+            unsafe {
+                asm!("2:", "tileloadd tmm4, [{p} + {s}*1]", "tileloadd tmm5, [{p} + {s}*1 + 1024]", "dec {n}", "jnz 2b",
+                    p = in(reg) buffer.0.as_ptr().cast::<u8>().wrapping_add(offset), s = in(reg) step,
+                    n = inout(reg) turns => _, out("tmm4") _, out("tmm5") _, options(nostack, readonly));
+            }
+        });
+    }
 }
 
 /// Cache lines, so that no tile row crosses one.

@@ -39,6 +39,11 @@ impl Sampler {
         self.figures.push(figure);
     }
 
+    /// The best rate of a figure.
+    pub fn best(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.best)
+    }
+
     /// All figures; names are plain and need no escapes.
     pub fn json(&self, clock_ghz: f64) -> String {
         let mut text = format!(

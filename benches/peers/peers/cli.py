@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .footprint import PACKAGES, footprints
 from .others import PYTHON_PEERS, RUST_PEERS, absent
 from .places import HERE, LEVELS, REPOSITORY, Missing, Places
-from .report import table
+from .report import tables
 from .schedule import FULL, QUICK, Plan, measure, note
+from .subjects import NETWORKS, Subject, answers_of, subjects
 
 ALL = [*PYTHON_PEERS, *RUST_PEERS]
+SCHEMA = "ringfence.peers/2"
 
 
 def arguments() -> argparse.Namespace:
@@ -26,8 +30,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benches/peers/run", description="ringfence beside other runtimes, same network"
     )
-    models = REPOSITORY / "models"
-    parser.add_argument("--onnx", type=Path, default=models / "cifar10-resnet20-s025.onnx", help="the network for all")
+    parser.add_argument("--net", default="resnet20", help=f"networks, of {','.join(NETWORKS)}, or all")
+    parser.add_argument("--onnx", type=Path, help="another network in their place")
     parser.add_argument("--rfm", type=Path, help="ringfence's form of it (default: beside the ONNX file)")
     parser.add_argument("--sigma", type=float, help="noise (default: from the card beside the ONNX file, else 0.25)")
     parser.add_argument("--data", type=Path, help="pictures to calibrate with, CIFAR-10 binary format (default: made)")
@@ -45,6 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-footprint", action="store_true", help="without memory, disk and first answer")
     parser.add_argument("--best", action="store_true", help="fastest calls in place of medians, for a busy machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all raw figures")
+    parser.add_argument("--resume", action="store_true", help="adds to what the file of --json holds")
     parser.add_argument("--from", dest="stored", type=Path, metavar="FILE", help="prints the table of stored figures")
     return parser.parse_args()
 
@@ -74,26 +79,18 @@ def plan_of(args: argparse.Namespace) -> Plan:
     )
 
 
-def sigma_of(args: argparse.Namespace) -> float:
-    """Sigma of the card, if there is one."""
-    card = args.onnx.with_suffix(".json")
-    if args.sigma is None and card.exists():
-        return float(json.loads(card.read_text())["sigma"])
-    return 0.25 if args.sigma is None else args.sigma
-
-
 def prepare(places: Places, args: argparse.Namespace, sigma: float) -> dict:
-    """Quantised files, made at the first run for a network."""
+    """Quantised files, made at the first run for a network and its pictures."""
     facts = places.prepared / "prepared.json"
-    wanted = {"sigma": sigma, "calibration": args.calibration}
+    wanted = {"sigma": sigma, "calibration": args.calibration, "data": str(places.data) if places.data else None}
     if facts.exists():
         stored = json.loads(facts.read_text())
-        if all(stored[key] == value for key, value in wanted.items()) and not args.data:
+        if all(stored.get(key) == value for key, value in wanted.items()):
             return stored
     note(f"quantising {places.onnx.name} for the peers (once)")
     command = [str(places.python), "-m", "peers.prepare", str(places.onnx), str(places.prepared)]
     command += ["--sigma", str(sigma), "--calibration", args.calibration]
-    command += ["--data", str(args.data)] if args.data else []
+    command += ["--data", str(places.data)] if places.data else []
     env = dict(os.environ, PYTHONPATH=str(HERE), TF_CPP_MIN_LOG_LEVEL="3")
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     (places.prepared / "prepare.log").write_text(done.stdout + done.stderr)
@@ -141,55 +138,107 @@ def cpu() -> str:
 
 
 def compare(args: argparse.Namespace) -> dict:
-    """Everything: preparation, rounds, footprints."""
-    rfm = args.rfm or args.onnx.with_suffix(".rfm")
-    data = args.data.resolve() if args.data else None
-    places = Places(args.peers_dir.resolve(), args.onnx.resolve(), rfm.resolve(), args.ringfence.resolve(), data)
+    """All networks, one after the other."""
+    stored = stored_runs(args)
+    base = {"root": args.peers_dir.resolve(), "ringfence": args.ringfence.resolve()}
+    result = {"schema": SCHEMA, "runs": stored}
+    for subject in subjects(args, base["root"], base["ringfence"]):
+        places = Places(onnx=subject.onnx, rfm=subject.rfm, data=subject.data, **base)
+        run = settings(places, args, subject)
+        known = next((old for old in stored if old["onnx"] == run["onnx"]), None)
+        if known:
+            check_same(known, run)
+            run = known
+        else:
+            result["runs"].append(run)
+        complete(places, run, lambda: save(args.json, result), plan_of(args), not args.no_footprint)
+    return result
+
+
+def stored_runs(args: argparse.Namespace) -> list[dict]:
+    """What an earlier run has left to be continued."""
+    if not args.json or not args.json.exists():
+        return []
+    if not args.resume:
+        raise Missing(f"{args.json} exists; --resume adds to it")
+    stored = json.loads(args.json.read_text())
+    if stored.get("schema") != SCHEMA:
+        raise Missing(f"{args.json} is of schema {stored.get('schema')}, expected {SCHEMA}")
+    return stored["runs"]
+
+
+def settings(places: Places, args: argparse.Namespace, subject: Subject) -> dict:
+    """A run without records: what is measured and how."""
     places.check()
-    plan, sigma = plan_of(args), sigma_of(args)
-    for level in {level for level, _ in plan.groups}:
-        if not places.level_works(level):
-            note(f"skipped: level {level} (needs libmaskcpu.so of setup and a CPU whose CPUID can fault)")
-            plan.groups = [group for group in plan.groups if group[0] != level]
-    facts = prepare(places, args, sigma)
+    facts = prepare(places, args, subject.sigma)
+    plan = plan_of(args)
     plan.peers, skipped = chosen(places, args.only)
-    run = {
-        "schema": "ringfence.peers/1",
+    agreement = {"ringfence": answers_of(places), **facts["agreement"]}
+    return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
-        "onnx": args.onnx.name,
-        "sigma": sigma,
+        "network": subject.name,
+        "trained": subject.trained,
+        "onnx": places.onnx.name,
+        "onnx_sha256": hashlib.sha256(places.onnx.read_bytes()).hexdigest(),
+        "sigma": subject.sigma,
         "cpu": cpu(),
         "cores": os.cpu_count(),
         "peers": plan.peers,
         "skipped": skipped,
         "versions": versions(places, plan.peers),
-        "agreement": {name: facts["agreement"][name] for name in plan.peers if name in facts["agreement"]},
-        "plan": dataclasses.asdict(plan),
+        "agreement": {name: agreement[name] for name in ["ringfence", *plan.peers] if name in agreement},
+        "plan": {key: value for key, value in dataclasses.asdict(plan).items() if key not in ("groups", "peers")},
+        "done": [],
         "records": [],
     }
-    for record in measure(places, plan):
-        run["records"].append(record)
-        save(args.json, run)
-    if not args.no_footprint and places.footprint.exists():
-        note("memory, disk and first answers")
-        run["records"] += footprints(places, plan.peers, 3 if args.quick else 9)
-    save(args.json, run)
-    return run
 
 
-def save(path: Path | None, run: dict) -> None:
-    """Writes after each record: a run that is stopped keeps what it has."""
+def check_same(known: dict, run: dict) -> None:
+    """Figures of unlike runs do not belong into one table."""
+    for key in ("onnx_sha256", "sigma", "cpu", "peers", "versions", "plan"):
+        if known[key] != run[key]:
+            found = f"the stored run has {key} {known[key]}, this one {run[key]}"
+            raise Missing(f"{run['onnx']}: {found}; use another file")
+
+
+def complete(places: Places, run: dict, store: Callable[[], None], plan: Plan, footprint: bool) -> None:
+    """Measures what a run still lacks; a group that was cut off is measured again."""
+    plan.peers = run["peers"]
+    done = [tuple(group) for group in run["done"]]
+    kept = [r for r in run["records"] if r["kind"] == "footprint" or (r["level"], r["threads"]) in done]
+    run["records"] = kept
+    for level, threads in plan.groups:
+        if (level, threads) in done:
+            continue
+        if not places.level_works(level):
+            note(f"skipped: level {level} (needs libmaskcpu.so of setup and a CPU whose CPUID can fault)")
+            continue
+        note(f"{run['network']}: {level}, {threads} threads")
+        for record in measure(places, plan, level, threads):
+            run["records"].append(record)
+        run["done"].append([level, threads])
+        store()
+    if footprint and places.footprint.exists() and all(r["kind"] != "footprint" for r in run["records"]):
+        note(f"{run['network']}: memory, disk and first answers")
+        run["records"] += footprints(places, plan.peers, 3 if plan.rounds <= QUICK.rounds else 9)
+    store()
+
+
+def save(path: Path | None, result: dict) -> None:
+    """Writes after each group: a run that is stopped keeps what it has."""
     if path:
-        path.write_text(json.dumps(run, indent=1) + "\n")
+        part = path.with_suffix(path.suffix + ".part")
+        part.write_text(json.dumps(result, indent=1) + "\n")
+        part.replace(path)
 
 
 def main() -> int:
     """Runs the comparison or prints a stored one."""
     args = arguments()
     try:
-        run = json.loads(args.stored.read_text()) if args.stored else compare(args)
+        result = json.loads(args.stored.read_text()) if args.stored else compare(args)
     except (Missing, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(table(run, args.best))
+    print(tables(result, args.best))
     return 0

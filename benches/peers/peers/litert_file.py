@@ -1,8 +1,8 @@
 """ONNX Runtime's QDQ network as a LiteRT file with the same scales and weights.
 
-Covers residual networks: Conv, Relu, Add, GlobalAveragePool, Flatten, Gemm. Activations move from unsigned to signed
-bytes (128 less), pictures and weights from CHW to HWC. Unequal borders of a strided convolution are a PAD of their own,
-which XNNPACK merges into the convolution.
+Covers residual networks and U-Nets: Conv, Relu, Add, MaxPool, Resize, Concat, GlobalAveragePool, Flatten, Gemm.
+Activations move from unsigned to signed bytes (128 less), pictures and weights from CHW to HWC. Unequal borders of a
+strided convolution are a PAD of their own, which XNNPACK merges into the convolution.
 """
 
 from __future__ import annotations
@@ -116,6 +116,9 @@ class Converter:
             "Conv": self.conv,
             "Relu": self.alias,
             "Add": self.add,
+            "MaxPool": self.max_pool,
+            "Resize": self.resize,
+            "Concat": self.concat,
             "GlobalAveragePool": self.mean,
             "Flatten": self.alias,
             "Gemm": self.gemm,
@@ -208,6 +211,57 @@ class Converter:
         result = self.activation(self.ranged(node.output[0]), self.shapes[inputs[0]])
         self.where[node.output[0]] = result
         self.out.operator(tfl.BuiltinOperator.ADD, inputs, result, tfl.BuiltinOptions.AddOptions, tfl.AddOptionsT())
+
+    def max_pool(self, node: onnx.NodeProto) -> None:
+        a = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+        if a["kernel_shape"] != [2, 2] or a.get("strides") != [2, 2] or any(a.get("pads", [0])):
+            raise ValueError(f"MaxPool {node.name}: other than two by two pixels at strides of two")
+        source = self.where[node.input[0]]
+        _, height, width, channels = self.shapes[source]
+        options = tfl.Pool2DOptionsT()
+        options.padding = tfl.Padding.VALID
+        options.strideH = options.strideW = options.filterHeight = options.filterWidth = 2
+        result = self.activation(node.output[0], [1, height // 2, width // 2, channels])
+        kind = tfl.BuiltinOptions.Pool2DOptions
+        self.out.operator(tfl.BuiltinOperator.MAX_POOL_2D, [source], result, kind, options)
+
+    def resize(self, node: onnx.NodeProto) -> None:
+        if self.constants[node.input[2]].tolist() != [1, 1, 2, 2]:
+            raise ValueError(f"Resize {node.name}: other than twice the size")
+        source = self.where[node.input[0]]
+        _, height, width, channels = self.shapes[source]
+        result = self.activation(node.output[0], [1, 2 * height, 2 * width, channels])
+        sides = np.array([2 * height, 2 * width], np.int32)
+        size = self.out.tensor(f"size.{result}", [2], tfl.TensorType.INT32, sides)
+        kind = tfl.BuiltinOptions.ResizeNearestNeighborOptions
+        options = tfl.ResizeNearestNeighborOptionsT()
+        options.alignCorners = options.halfPixelCenters = False
+        self.out.operator(tfl.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR, [source, size], result, kind, options)
+
+    def concat(self, node: onnx.NodeProto) -> None:
+        """Signed bytes must have the result's range before LiteRT puts them side by side."""
+        name = node.output[0]
+        inputs = [self.requantised(self.where[given], name) for given in node.input]
+        shapes = [self.shapes[given] for given in inputs]
+        result = self.activation(name, [*shapes[0][:3], sum(shape[3] for shape in shapes)])
+        options = tfl.ConcatenationOptionsT()
+        options.axis = 3
+        kind = tfl.BuiltinOptions.ConcatenationOptions
+        self.out.operator(tfl.BuiltinOperator.CONCATENATION, inputs, result, kind, options)
+
+    def requantised(self, source: int, name: str) -> int:
+        """The same tensor in the range of the value `name`."""
+        scale, zero = self.ranges[name]
+        quantisation = self.out.tensors[source].quantization
+        if (float(quantisation.scale[0]), int(quantisation.zeroPoint[0])) == (float(scale), zero):
+            return source
+        shape = self.shapes[source]
+        label = f"requantised.{len(self.out.tensors)}"
+        made = self.out.tensor(label, shape, tfl.TensorType.INT8, scale=scale, zero=zero)
+        self.shapes[made] = shape
+        kind = tfl.BuiltinOptions.QuantizeOptions
+        self.out.operator(tfl.BuiltinOperator.QUANTIZE, [source], made, kind, tfl.QuantizeOptionsT())
+        return made
 
     def mean(self, node: onnx.NodeProto) -> None:
         source = self.where[node.input[0]]

@@ -1,4 +1,4 @@
-"""A residual network of an ONNX file as a PyTorch module: operators of CIFAR networks, run eagerly."""
+"""A network of an ONNX file as a PyTorch module: operators of residual networks and U-Nets, run eagerly."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def gemm(x: Values, a: dict) -> torch.Tensor:
     return F.linear(x[0], x[1] if a.get("transB") else x[1].T, x[2] if len(x) > 2 else None)
 
 
+def resize(x: Values, a: dict) -> torch.Tensor:
+    if a.get("mode", b"nearest") != b"nearest" or x[1].tolist() != [1, 1, 2, 2]:
+        raise ValueError("Resize other than twice the size by the nearest pixel")
+    return F.interpolate(x[0], scale_factor=2.0, mode="nearest")
+
+
 OPERATORS: dict[str, Callable[[Values, dict], torch.Tensor]] = {
     "Conv": conv,
     "BatchNormalization": norm,
@@ -41,6 +47,7 @@ OPERATORS: dict[str, Callable[[Values, dict], torch.Tensor]] = {
     "Sub": lambda x, a: x[0] - x[1],
     "Div": lambda x, a: x[0] / x[1],
     "Mul": lambda x, a: x[0] * x[1],
+    "Resize": resize,
     "MaxPool": pool(F.max_pool2d),
     "AveragePool": pool(F.avg_pool2d),
     "GlobalAveragePool": lambda x, a: F.adaptive_avg_pool2d(x[0], 1),

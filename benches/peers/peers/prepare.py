@@ -163,6 +163,7 @@ def main() -> None:
         "deviation": deviation.ravel().tolist(),
         "sigma": args.sigma,
         "calibration": args.calibration,
+        "data": str(args.data) if args.data else None,
         "agreement": checks,
     }
 

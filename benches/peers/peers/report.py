@@ -1,4 +1,4 @@
-"""One Markdown table out of the records of a run."""
+"""Markdown tables out of the records of a run."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ FOOTPRINT: list[tuple[str, Callable[[dict], float | None]]] = [
 ]
 
 
+def tables(result: dict, best: bool = False) -> str:
+    """One table for each network."""
+    return "\n\n".join(f"## {run['network']}\n\n{table(run, best)}" for run in result["runs"])
+
+
 def table(run: dict, best: bool = False) -> str:
     """The whole table with the lines that one needs to read it. `best` takes the fastest call in place of medians: what
     is left to compare on a machine that other work disturbs."""
@@ -99,6 +104,7 @@ def notes(run: dict, best: bool) -> list[str]:
     }
     lines = [
         f"{run['onnx']}, sigma {run['sigma']}; {run['cpu']}, {run['cores']} cores; {run['date']}",
+        *([] if run["trained"] else ["weights are random, which does not change times: nothing was trained"]),
         "ringfence backends: " + ", ".join(f"{level} -> {backend}" for level, backend in backends),
         "fastest call of all rounds" if best else "median over the rounds of their medians, ± half their range",
     ]

@@ -101,25 +101,24 @@ def clock_ghz(places: Places) -> float | None:
     return float(done.stdout) if done.returncode == 0 else None
 
 
-def measure(places: Places, plan: Plan) -> Iterator[dict]:
-    """All records of a run, as they come."""
-    for level, threads in plan.groups:
-        others = busy()
-        programs: list[Program] = []
-        for name in [Ours.name, *plan.peers]:
-            try:
-                programs.append(start(places, name, level, threads))
-            except Missing as missing:
-                if name == Ours.name:
-                    raise
-                note(f"skipped: {name} at {level}, {threads} threads ({missing})")
+def measure(places: Places, plan: Plan, level: str, threads: int) -> Iterator[dict]:
+    """All records of one instruction set and number of threads, as they come."""
+    others = busy()
+    programs: list[Program] = []
+    for name in [Ours.name, *plan.peers]:
         try:
-            where = {"level": level, "threads": threads, "busy_cores": round(others, 2)}
-            for record in rounds(places, programs, plan, level, threads):
-                yield {**where, **record}
-        finally:
-            for program in programs:
-                program.close()
+            programs.append(start(places, name, level, threads))
+        except Missing as missing:
+            if name == Ours.name:
+                raise
+            note(f"skipped: {name} at {level}, {threads} threads ({missing})")
+    try:
+        where = {"level": level, "threads": threads, "busy_cores": round(others, 2)}
+        for record in rounds(places, programs, plan, level, threads):
+            yield {**where, **record}
+    finally:
+        for program in programs:
+            program.close()
 
 
 def rounds(places: Places, programs: list[Program], plan: Plan, level: str, threads: int) -> Iterator[dict]:

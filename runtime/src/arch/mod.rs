@@ -4,7 +4,8 @@
 //! that this CPU can run yields an [`Available`], and only that leads to kernels: with the feature `std` the
 //! CPU is asked once, without it the target features of the build decide.
 
-use crate::ops::{self, ConvJob};
+use crate::noise::OneByOne;
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
@@ -104,7 +105,7 @@ impl Available {
     /// Makes a noisy copy of an image: the portable code, compiled for the backend.
     pub(crate) fn copy(self, job: CopyJob<'_>) {
         match self.0 {
-            Backend::Scalar => write_copy(job),
+            Backend::Scalar => write_copy::<OneByOne>(job),
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
             backend => unsafe { native::copy(backend, job) },
         }
@@ -130,6 +131,15 @@ impl Session {
             Backend::Scalar => ops::conv(job),
             // SAFETY: as above.
             backend => unsafe { self.state.conv(backend, job) },
+        }
+    }
+
+    /// Does a job without weights; see [`ops::unweighted`]: the portable code, compiled for the backend.
+    pub fn unweighted(&mut self, job: UnweightedJob<'_>) {
+        match self.available.0 {
+            Backend::Scalar => ops::unweighted(job),
+            // SAFETY: as above.
+            backend => unsafe { native::unweighted(backend, job) },
         }
     }
 }

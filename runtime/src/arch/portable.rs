@@ -1,7 +1,8 @@
 //! Architectures without kernels of their own.
 
 use super::Backend;
-use crate::ops::{self, ConvJob};
+use crate::noise::OneByOne;
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 pub(super) fn is_available(_: Backend) -> bool {
@@ -11,7 +12,13 @@ pub(super) fn is_available(_: Backend) -> bool {
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<OneByOne>(job);
+}
+
+/// # Safety
+/// None; other architectures ask for something.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 #[derive(Debug, Default)]

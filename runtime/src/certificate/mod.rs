@@ -3,12 +3,14 @@
 //! A table of the model file, or one made by the host for another (n, alpha), holds for each count of the top
 //! class the radius that is certified, rounded down. Nothing is computed here but comparisons.
 
+mod lookup;
 mod outcome;
 mod radius;
 mod record;
 mod sequential;
 
 pub use crate::format::{CertificateTable, Checkpoint, Method};
+pub use lookup::Lookup;
 pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, Refutation, conclude};
 pub use radius::Radius;
 pub use record::Record;

@@ -1,7 +1,7 @@
 //! What a certification ends with.
 
-use super::{Radius, sequential};
-use crate::format::{CertificateTable, Method};
+use super::{Lookup, Radius, sequential};
+use crate::format::Method;
 use crate::smooth::{Counts, top};
 use core::error::Error;
 use core::fmt;
@@ -137,11 +137,7 @@ impl Error for ConcludeError {}
 ///
 /// Sequential: `selection` is empty and `counts` holds the votes of samples `0..t`, t being the votes of the first
 /// checkpoint that decides, or of the last one.
-pub fn conclude(
-    table: &CertificateTable<'_>,
-    selection: &Counts,
-    counts: &Counts,
-) -> Result<Outcome, ConcludeError> {
+pub fn conclude(table: &impl Lookup, selection: &Counts, counts: &Counts) -> Result<Outcome, ConcludeError> {
     let class = match table.method() {
         Method::TwoStage => {
             check(selection, table.n0())?;

@@ -1,19 +1,23 @@
 //! What a third party needs to recompute a certificate.
 
-use super::{Outcome, Radius};
-use crate::format::{CertificateTable, Method, Model};
-use crate::noise::Seed;
-use crate::smooth::Image;
+use super::{Lookup, Outcome, Radius};
+use crate::format::{Method, Model};
+use crate::noise::{Generator, Seed};
+use crate::smooth::{Counts, Image};
 
 /// A certificate with everything it depends on: recomputing it on any machine gives the same record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// Version of this crate.
+    pub version: &'static str,
     /// SHA-256 of the model file.
     pub model_sha256: [u8; 32],
     /// SHA-256 of the image, see [`Image::sha256`].
     pub image_sha256: [u8; 32],
     /// The seed of the noise.
     pub seed: Seed,
+    /// The generator of the noise.
+    pub generator: Generator,
     /// How the votes were used.
     pub method: Method,
     /// Votes that chose the class (two-stage only).
@@ -30,6 +34,8 @@ pub struct Record {
     pub class: usize,
     /// Its votes.
     pub count: u32,
+    /// Votes per class of all that were counted.
+    pub counts: Counts,
     /// The radius; none for a refutation or an abstention.
     pub radius: Option<Radius>,
     /// Whether the target radius was refuted.
@@ -41,15 +47,17 @@ impl Record {
     pub fn new(
         model: &Model<'_>,
         image: &Image<'_>,
-        seed: &Seed,
-        table: &CertificateTable<'_>,
+        (seed, generator): (&Seed, Generator),
+        table: &impl Lookup,
         outcome: &Outcome,
     ) -> Self {
         let (class, count) = outcome.candidate();
         Self {
+            version: env!("CARGO_PKG_VERSION"),
             model_sha256: model.sha256(),
             image_sha256: image.sha256(),
             seed: *seed,
+            generator,
             method: table.method(),
             n0: table.n0(),
             n: table.n(),
@@ -58,6 +66,7 @@ impl Record {
             votes: outcome.votes(),
             class,
             count,
+            counts: outcome.counts().clone(),
             radius: outcome.certificate().map(|certificate| certificate.radius),
             refuted: matches!(outcome, Outcome::Refuted(_)),
         }

@@ -4,7 +4,7 @@
 //! section 4). The comparisons are all that is left to do here; the theorem is in the table.
 
 use super::outcome::{Abstention, Certificate, Outcome, Refutation};
-use super::{ConcludeError, Radius};
+use super::{ConcludeError, Lookup, Radius};
 use crate::format::{CertificateTable, Checkpoint, Method};
 use crate::smooth::{Counts, top};
 
@@ -35,12 +35,6 @@ impl CertificateTable<'_> {
     pub fn target(&self) -> Option<Radius> {
         (self.method() == Method::Sequential).then_some(Radius(self.first()))
     }
-
-    /// Votes that are drawn if none of the checkpoints decides: those of the last one, or
-    /// [`n`](Self::n) in tables of other methods.
-    pub fn most_votes(&self) -> u32 {
-        self.checkpoints().last().map_or(self.n(), |checkpoint| checkpoint.votes)
-    }
 }
 
 /// The outcome of a sequential certification that stopped with these counts.
@@ -48,14 +42,15 @@ impl CertificateTable<'_> {
 /// They must be those of the first checkpoint that decides, or of the last one; that no earlier one decided
 /// cannot be seen from them.
 pub(super) fn conclude(
-    table: &CertificateTable<'_>,
+    table: &impl Lookup,
     radius: Radius,
     counts: &Counts,
 ) -> Result<Outcome, ConcludeError> {
     let found = counts.iter().map(|&count| u64::from(count)).sum();
     let expected = table.most_votes();
     let wrong = ConcludeError::Votes { expected, found };
-    let at = table.checkpoints().find(|at| u64::from(at.votes) == found).ok_or(wrong)?;
+    let mut checkpoints = (0..).map_while(|index| table.checkpoint(index));
+    let at = checkpoints.find(|at| u64::from(at.votes) == found).ok_or(wrong)?;
     let class = top(counts);
     let (count, counts, n) = (counts.get(class).copied().unwrap_or(0), counts.clone(), at.votes);
     let alpha_bits = table.alpha_bits();

@@ -120,7 +120,8 @@ impl<'m, 'a> Executor<'m, 'a> {
         sample: usize,
     ) -> Result<InputWriter<'m, 't>, ExecError> {
         let given = arena.len();
-        let error = ExecError::ArenaTooSmall { needed: self.model.arena_bytes(sample + 1), given };
+        let error =
+            ExecError::ArenaTooSmall { needed: self.model.arena_bytes(sample.saturating_add(1)), given };
         let input = self.model.input();
         let tensor = input.operand.tensor;
         let bytes = self.sample(arena, sample).and_then(|bytes| bytes.get_mut(tensor.range()));

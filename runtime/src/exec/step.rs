@@ -2,38 +2,37 @@
 
 use super::{ExecError, TensorView};
 use crate::arch::Session;
-use crate::ops::{self, ConvJob, ConvPlan};
-use crate::plan::{AddOp, Op, Operand, PoolOp, Residual};
+use crate::ops::{self, ConvJob, ConvPlan, Unweighted, UnweightedJob};
+use crate::plan::{Op, Operand, Residual};
 
 /// An operation with an output tensor, made ready once per batch.
 pub(super) struct Step<'a> {
     /// Position in the model.
     pub index: usize,
     input: Operand,
-    residual: Option<Operand>,
+    second: Option<Operand>,
     output: Operand,
     kernel: Kernel<'a>,
 }
 
 enum Kernel<'a> {
     Conv(ConvPlan<'a>),
-    Add(AddOp),
-    Pool(PoolOp),
+    Unweighted(Unweighted),
 }
 
 impl<'a> Step<'a> {
     /// The operation at `index`; none for logits. An error if it does not fit its tensors.
     pub fn new(index: usize, op: &Op<'a>) -> Result<Option<Self>, ExecError> {
-        let (kernel, input, residual, output) = match op {
-            Op::Conv(op) => {
-                let plan = ConvPlan::new(op).ok_or(ExecError::Inconsistent { op: index })?;
-                (Kernel::Conv(plan), op.input, op.residual, op.output)
-            }
-            Op::Add(op) => (Kernel::Add(*op), op.input, op.residual, op.output),
-            Op::GlobalAvgPool(op) => (Kernel::Pool(*op), op.input, None, op.output),
+        let kernel = match op {
+            Op::Conv(op) => Kernel::Conv(ConvPlan::new(op).ok_or(ExecError::Inconsistent { op: index })?),
+            Op::Add(op) => Kernel::Unweighted(Unweighted::Add(*op)),
+            Op::GlobalAvgPool(op) => Kernel::Unweighted(Unweighted::GlobalAvgPool(*op)),
+            Op::MaxPool(op) => Kernel::Unweighted(Unweighted::MaxPool(*op)),
+            Op::Join(op) => Kernel::Unweighted(Unweighted::Join(*op)),
             Op::Logits(_) => return Ok(None),
         };
-        Ok(Some(Self { index, input, residual: apart(residual, output), output, kernel }))
+        let output = op.output().ok_or(ExecError::Inconsistent { op: index })?;
+        Ok(Some(Self { index, input: op.input(), second: apart(op.second(), output), output, kernel }))
     }
 
     /// Whether it reads and writes more activations than weights.
@@ -42,7 +41,7 @@ impl<'a> Step<'a> {
             Kernel::Conv(plan) => {
                 plan.filter.weights.len() < self.input.tensor.bytes + self.output.tensor.bytes
             }
-            Kernel::Add(_) | Kernel::Pool(_) => true,
+            Kernel::Unweighted(_) => true,
         }
     }
 
@@ -51,23 +50,24 @@ impl<'a> Step<'a> {
         let tensor = self.output.tensor;
         let parts = Parts::new(sample, self.output)?;
         let input = parts.read(self.input)?;
-        let residual = match self.residual {
+        let second = match self.second {
             Some(operand) => Some(parts.read(operand)?),
             None => None,
         };
         match &self.kernel {
-            Kernel::Conv(plan) => session.conv(ConvJob::new(plan, input, residual, parts.output)?),
-            Kernel::Add(op) => ops::add(op, input, residual, parts.output),
-            Kernel::Pool(op) => ops::global_avg_pool(op, input, parts.output),
+            Kernel::Conv(plan) => session.conv(ConvJob::new(plan, input, second, parts.output)?),
+            Kernel::Unweighted(op) => {
+                session.unweighted(UnweightedJob { op, input, second, output: parts.output });
+            }
         }
         ops::fill_border(&tensor, parts.output);
         Some(TensorView { tensor, bytes: parts.output })
     }
 }
 
-/// The operand of a residual that does not lie in the place of the output.
-fn apart(residual: Option<Residual>, output: Operand) -> Option<Operand> {
-    residual.filter(|residual| !residual.is_in_place(&output)).map(|residual| residual.operand)
+/// A second operand that does not lie in the place of the output.
+fn apart(second: Option<Residual>, output: Operand) -> Option<Operand> {
+    second.filter(|second| !second.is_in_place(&output)).map(|second| second.operand)
 }
 
 /// The arena of a sample, split around the tensor that is written.

@@ -11,17 +11,25 @@ struct Written([u64; MAX_TENSORS / 64]);
 
 impl Written {
     fn contains(&self, index: usize) -> bool {
-        self.0[index / 64] >> (index % 64) & 1 == 1
+        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
     /// Marks a tensor as written, and all that share bytes with it as lost.
     fn write(&mut self, operand: Operand, tensors: impl Iterator<Item = Tensor>) {
         for (index, tensor) in tensors.enumerate() {
             if tensor.overlaps(&operand.tensor) {
-                self.0[index / 64] &= !(1 << (index % 64));
+                self.mark(index, false);
             }
         }
-        self.0[operand.index / 64] |= 1 << (operand.index % 64);
+        self.mark(operand.index, true);
+    }
+
+    /// What has no bit was never written.
+    fn mark(&mut self, index: usize, written: bool) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            let bit = 1 << (index % 64);
+            *word = if written { *word | bit } else { *word & !bit };
+        }
     }
 }
 
@@ -45,10 +53,11 @@ pub(crate) fn check_ops(graph: &Graph<'_>, input: Operand) -> Result<(), FormatE
 }
 
 fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
-    // Shapes are equal already, so what lies in place is laid out like the output, border included.
-    let in_place = |residual: &Residual| op.output().is_some_and(|output| residual.is_in_place(&output));
-    let inputs =
-        [Some((op.input(), false)), op.residual().map(|residual| (residual.operand, in_place(&residual)))];
+    // What is added has the output's shape already, so in its place it is laid out like it, border included.
+    let in_place = |second: &Residual| {
+        op.residual().is_some() && op.output().is_some_and(|output| second.is_in_place(&output))
+    };
+    let inputs = [Some((op.input(), false)), op.second().map(|second| (second.operand, in_place(&second)))];
     for (operand, in_place) in inputs.into_iter().flatten() {
         if !written.contains(operand.index) {
             return Err(OpFault::NotWritten(operand.index as u16));
@@ -61,6 +70,6 @@ fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
     match op {
         Op::Conv(op) => check_filter(&op.filter).and_then(|()| check_pairs(op)),
         Op::Logits(op) => check_filter(&op.filter),
-        Op::Add(_) | Op::GlobalAvgPool(_) => Ok(()),
+        Op::Add(_) | Op::GlobalAvgPool(_) | Op::MaxPool(_) | Op::Join(_) => Ok(()),
     }
 }

@@ -1,11 +1,12 @@
-//! Records to tensors and operations. The same code checks a file and, later, reads it.
+//! Records to operations. The same code checks a file and, later, reads it.
 
 use super::bytes::{Record, slice};
-use super::error::{InputFault, OpFault, TensorFault};
+use super::error::{OpFault, TensorFault};
 use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_DEPTH, MAX_SHIFT, NO_TENSOR};
+use super::tensors::decode_tensor;
 use super::weights::check_requant;
 use crate::plan::{
-    AddOp, ConvOp, Filter, Input, InputRule, LogitsOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
+    AddOp, ConvOp, Filter, JoinOp, LogitsOp, MaxPoolOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
 };
 
 type OpRecord<'a> = Record<'a, { layout::OP_BYTES }>;
@@ -45,10 +46,12 @@ impl<'a> Graph<'a> {
         }
         match kind {
             op::CONV => self.decode_conv(record).map(Op::Conv),
-            op::ADD | op::GLOBAL_AVG_POOL | op::LOGITS if pairs != 0 => Err(OpFault::Reserved),
+            op::ADD..=op::JOIN if pairs != 0 => Err(OpFault::Reserved),
             op::ADD => self.decode_add(record).map(Op::Add),
             op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
             op::LOGITS => self.decode_logits(record).map(Op::Logits),
+            op::MAX_POOL => self.decode_max_pool(record).map(Op::MaxPool),
+            op::JOIN => self.decode_join(record).map(Op::Join),
             kind => Err(OpFault::Kind(kind)),
         }
     }
@@ -63,17 +66,29 @@ impl<'a> Graph<'a> {
         self.operand(index).ok_or(OpFault::Tensor(index))
     }
 
-    /// The second operand, which must look like the output.
-    fn residual(&self, record: OpRecord<'a>, output: &Tensor) -> Result<Option<Residual>, OpFault> {
+    /// The second operand, of any shape.
+    fn second(&self, record: OpRecord<'a>) -> Result<Option<Residual>, OpFault> {
         let index = record.u16::<{ layout::op::INPUT2 }>();
         if index == NO_TENSOR {
             return Ok(None);
         }
         let operand = self.operand(index).ok_or(OpFault::Tensor(index))?;
-        same_shape(&operand.tensor, output)?;
         let (shift, mul) = (record.u8::<{ layout::op::SHIFT_B }>(), record.i16::<{ layout::op::MUL_B }>());
         let rescale = decode_rescale(operand.tensor.zero_point, shift, mul)?;
         Ok(Some(Residual { operand, rescale }))
+    }
+
+    /// The second operand, which must look like the output.
+    fn residual(&self, record: OpRecord<'a>, output: &Tensor) -> Result<Option<Residual>, OpFault> {
+        let second = self.second(record)?;
+        second.map_or(Ok(()), |second| same_shape(&second.operand.tensor, output))?;
+        Ok(second)
+    }
+
+    /// The first operand's rule.
+    fn rescale(&self, record: OpRecord<'a>, input: &Tensor) -> Result<Rescale, OpFault> {
+        let (shift, mul) = (record.u8::<{ layout::op::SHIFT_A }>(), record.i16::<{ layout::op::MUL_A }>());
+        decode_rescale(input.zero_point, shift, mul)
     }
 
     fn decode_conv(&self, record: OpRecord<'a>) -> Result<ConvOp<'a>, OpFault> {
@@ -106,11 +121,9 @@ impl<'a> Graph<'a> {
     }
 
     fn decode_add(&self, record: OpRecord<'a>) -> Result<AddOp, OpFault> {
-        use layout::op;
         let (input, output) = (self.input(record)?, self.output(record)?);
         same_shape(&input.tensor, &output.tensor)?;
-        let (shift, mul) = (record.u8::<{ op::SHIFT_A }>(), record.i16::<{ op::MUL_A }>());
-        let rescale = decode_rescale(input.tensor.zero_point, shift, mul)?;
+        let rescale = self.rescale(record, &input.tensor)?;
         let residual = self.residual(record, &output.tensor)?;
         Ok(AddOp { input, rescale, residual, output, lo: decode_lo(record, &output.tensor)? })
     }
@@ -128,6 +141,45 @@ impl<'a> Graph<'a> {
         let mul = record.i16::<{ op::MUL_A }>();
         check_requant(bias, mul, pre)?;
         Ok(PoolOp { input, output, bias, pre, mul, lo: decode_lo(record, &to)? })
+    }
+
+    fn decode_max_pool(&self, record: OpRecord<'a>) -> Result<MaxPoolOp, OpFault> {
+        use layout::op;
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        if [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()] != [2; 2] {
+            return Err(OpFault::Kernel);
+        }
+        if [record.u8::<{ op::STRIDE_H }>(), record.u8::<{ op::STRIDE_W }>()] != [2; 2] {
+            return Err(OpFault::Stride);
+        }
+        if [record.u8::<{ op::PAD_TOP }>(), record.u8::<{ op::PAD_LEFT }>()] != [0; 2] {
+            return Err(OpFault::Window);
+        }
+        let (from, to) = (input.tensor, output.tensor);
+        same_channels(from.channels, to.channels)?;
+        if (to.height, to.width) != (from.height / 2, from.width / 2) {
+            return Err(OpFault::Shape);
+        }
+        if (to.zero_point, to.top) != (from.zero_point, from.top) {
+            return Err(OpFault::Levels);
+        }
+        Ok(MaxPoolOp { input, output, lo: decode_lo(record, &to)? })
+    }
+
+    fn decode_join(&self, record: OpRecord<'a>) -> Result<JoinOp, OpFault> {
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        let (first, to) = (input.tensor, output.tensor);
+        let (rescale, second) = (self.rescale(record, &first)?, self.second(record)?);
+        let others = second.map(|second| second.operand.tensor);
+        if others.is_some() && !first.channels.is_multiple_of(CHANNEL_GROUP) {
+            return Err(OpFault::Group(first.channels));
+        }
+        same_channels(first.channels + others.map_or(0, |tensor| tensor.channels), to.channels)?;
+        let fits = |tensor: &Tensor| tensor.magnification(&to).is_some();
+        if !fits(&first) || !others.is_none_or(|tensor| fits(&tensor)) {
+            return Err(OpFault::Shape);
+        }
+        Ok(JoinOp { input, rescale, second, output, lo: decode_lo(record, &to)? })
     }
 
     fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {
@@ -160,81 +212,6 @@ impl<'a> Graph<'a> {
         let (bias, mul) = (bias.as_chunks().0, mul.as_chunks().0);
         Ok(Filter { depth, outputs, padded, weights, bias, mul, pre })
     }
-}
-
-/// The input rule and the tensor it writes.
-pub(crate) fn decode_input(
-    record: Record<'_, { layout::INPUT_BYTES }>,
-    graph: &Graph<'_>,
-) -> Result<Input, InputFault> {
-    use layout::input;
-    let channels = record.u16::<{ input::CHANNELS }>();
-    if !(1..=layout::MAX_INPUT_CHANNELS).contains(&usize::from(channels)) {
-        return Err(InputFault::Channels(channels));
-    }
-    let index = record.u16::<{ input::TENSOR }>();
-    let operand = graph.operand(index).ok_or(InputFault::Tensor(index))?;
-    let [channels, height, width] =
-        [channels, record.u16::<{ input::HEIGHT }>(), record.u16::<{ input::WIDTH }>()].map(usize::from);
-    let tensor = operand.tensor;
-    if [tensor.channels, tensor.height, tensor.width] != [channels, height, width] {
-        return Err(InputFault::Shape);
-    }
-    let bytes = record.array::<{ input::RULES }, 32>();
-    let (numbers, _) = bytes.as_chunks::<4>();
-    let rules: [InputRule; 4] = core::array::from_fn(|c| InputRule {
-        mul: i32::from_le_bytes(numbers[2 * c]),
-        add: i32::from_le_bytes(numbers[2 * c + 1]),
-    });
-    for (channel, rule) in rules.iter().take(channels).enumerate() {
-        if !(1..=layout::MAX_INPUT_MUL).contains(&rule.mul) {
-            return Err(InputFault::Mul(channel));
-        }
-        if rule.add.unsigned_abs() > layout::MAX_INPUT_ADD.unsigned_abs() {
-            return Err(InputFault::Add(channel));
-        }
-    }
-    Ok(Input { channels, height, width, operand, rules })
-}
-
-fn decode_tensor(
-    record: Record<'_, { layout::TENSOR_BYTES }>,
-    sample_arena: u32,
-) -> Result<Tensor, TensorFault> {
-    use layout::tensor;
-    let offset = record.u32::<{ tensor::OFFSET }>();
-    let [height, width, channels] = [
-        record.u16::<{ tensor::HEIGHT }>(),
-        record.u16::<{ tensor::WIDTH }>(),
-        record.u16::<{ tensor::CHANNELS }>(),
-    ]
-    .map(usize::from);
-    if height == 0 || width == 0 || channels == 0 {
-        return Err(TensorFault::Empty);
-    }
-    if !(offset as usize).is_multiple_of(ALIGN) {
-        return Err(TensorFault::Alignment(offset));
-    }
-    if !record.is_zero::<{ tensor::TAIL }, { layout::TENSOR_BYTES }>() {
-        return Err(TensorFault::Reserved);
-    }
-    let (zero_point, top) = (record.u8::<{ tensor::ZERO_POINT }>(), record.u8::<{ tensor::TOP }>());
-    if !layout::TOPS.contains(&top) {
-        return Err(TensorFault::Top(top));
-    }
-    if zero_point > top {
-        return Err(TensorFault::ZeroPoint(zero_point));
-    }
-    let border = usize::from(record.u8::<{ tensor::BORDER }>());
-    let stored = channels.next_multiple_of(CHANNEL_GROUP);
-    let pixels = (height + 2 * border) as u64 * (width + 2 * border) as u64;
-    let bytes = pixels * stored as u64;
-    let end = u64::from(offset) + bytes;
-    if end > u64::from(sample_arena) {
-        return Err(TensorFault::Range { end, arena: sample_arena });
-    }
-    let (offset, bytes) = (offset as usize, bytes as usize);
-    Ok(Tensor { offset, height, width, channels, stored, border, zero_point, top, bytes })
 }
 
 fn decode_lo(record: OpRecord<'_>, output: &Tensor) -> Result<u8, OpFault> {

@@ -170,11 +170,11 @@ pub enum OpFault {
     Lo(u8),
     /// No such tensor, or a tensor where none may be.
     Tensor(u16),
-    /// Kernel height or width is zero.
+    /// Kernel height or width is zero, or not two where the largest of two by two pixels is taken.
     Kernel,
-    /// Stride is zero.
+    /// Stride is zero, or not two there.
     Stride,
-    /// A window leaves the bordered input.
+    /// A window leaves the bordered input, or is padded where it may not be.
     Window,
     /// Kernel size times stored channels is above the limit.
     Depth(u64),
@@ -187,6 +187,10 @@ pub enum OpFault {
     },
     /// Heights or widths do not agree.
     Shape,
+    /// Zero points or largest values differ where values are passed on as they are.
+    Levels,
+    /// Channels of the first of two joined tensors are not a multiple of four.
+    Group(usize),
     /// A left shift is above 7.
     Shift(u8),
     /// A multiplier is out of range.

@@ -178,7 +178,7 @@ pub const MAX_POOL_PIXELS: usize = 1 << 22;
 
 /// Offsets in an operation record.
 pub mod op {
-    /// u8, one of [`CONV`], [`ADD`], [`GLOBAL_AVG_POOL`], [`LOGITS`].
+    /// u8, one of [`CONV`], [`ADD`], [`GLOBAL_AVG_POOL`], [`LOGITS`], [`MAX_POOL`], [`JOIN`].
     pub const KIND: usize = 0;
     /// u8, lower clamp of the result.
     pub const LO: usize = 1;
@@ -200,11 +200,11 @@ pub mod op {
     pub const PAD_TOP: usize = 12;
     /// u8.
     pub const PAD_LEFT: usize = 13;
-    /// u8, left shift of the first operand (addition).
+    /// u8, left shift of the first operand (addition, join).
     pub const SHIFT_A: usize = 14;
-    /// u8, left shift of the second operand (addition, fused residual).
+    /// u8, left shift of the second operand (addition, join, fused residual).
     pub const SHIFT_B: usize = 15;
-    /// i16, multiplier of the first operand (addition) or of the whole result (pool).
+    /// i16, multiplier of the first operand (addition, join) or of the whole result (pool).
     pub const MUL_A: usize = 16;
     /// i16, multiplier of the second operand.
     pub const MUL_B: usize = 18;
@@ -232,6 +232,10 @@ pub mod op {
     pub const GLOBAL_AVG_POOL: u8 = 3;
     /// Fully connected last layer.
     pub const LOGITS: u8 = 4;
+    /// Largest of each 2 x 2 pixels, at strides of 2, without padding.
+    pub const MAX_POOL: u8 = 5;
+    /// Channels of two tensors side by side, each at most upsampled by 2.
+    pub const JOIN: u8 = 6;
 }
 
 /// Size of the fixed part of the NOISE section; two u32 tables follow.

@@ -85,12 +85,18 @@ impl fmt::Display for OpFault {
             Self::Reserved => write!(f, "reserved bytes are not zero"),
             Self::Lo(found) => write!(f, "lower clamp {found} is above the output's largest value"),
             Self::Tensor(index) => write!(f, "tensor {index} does not exist or may not be here"),
-            Self::Kernel => write!(f, "the kernel has no height or no width"),
-            Self::Stride => write!(f, "a stride is zero"),
-            Self::Window => write!(f, "a window leaves the bordered input"),
+            Self::Kernel => {
+                write!(f, "the kernel has no height or no width, or one that its kind cannot have")
+            }
+            Self::Stride => write!(f, "a stride is zero, or one that its kind cannot have"),
+            Self::Window => write!(f, "a window leaves the bordered input, or is padded where it may not be"),
             Self::Depth(found) => write!(f, "depth {found} is above {}", MAX_DEPTH),
             Self::Channels { expected, found } => write!(f, "{found} channels, {expected} expected"),
             Self::Shape => write!(f, "heights or widths do not agree"),
+            Self::Levels => write!(f, "zero points or largest values do not agree"),
+            Self::Group(found) => {
+                write!(f, "{found} channels before those of a second tensor, a multiple of 4 expected")
+            }
             Self::Shift(found) => write!(f, "left shift {found} is above 7"),
             Self::Mul(found) => write!(f, "multiplier {found} is out of range"),
             Self::Pre(found) => write!(f, "right shift {found} is not in 1..=24"),

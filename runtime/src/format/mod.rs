@@ -15,6 +15,7 @@ pub mod layout;
 mod message;
 mod model;
 mod tables;
+mod tensors;
 mod weights;
 
 pub use checkpoints::Checkpoint;

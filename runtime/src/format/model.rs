@@ -2,11 +2,12 @@
 
 use super::bytes::{Record, record};
 use super::dataflow;
-use super::decode::{Graph, decode_input};
+use super::decode::Graph;
 use super::error::{ClassFault, FormatError};
 use super::header::Sections;
 use super::layout::{self, CERTIFICATES_HEADER_BYTES, MAX_CLASSES, Section};
 use super::tables::{CertificateTable, NoiseTable, Softmax};
+use super::tensors::decode_input;
 use crate::plan::{Input, Op, Tensor};
 use sha2::{Digest, Sha256};
 

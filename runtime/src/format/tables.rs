@@ -61,7 +61,7 @@ impl<'a> NoiseTable<'a> {
             return Err(FormatError::Noise(NoiseFault::Range { min: min_value, max }));
         }
         let (tables, _) = section[HEADER..].as_chunks();
-        let (words, low) = tables.split_at(columns);
+        let (words, low) = tables.split_at_checked(columns).ok_or(length(HEADER + 8 * columns))?;
         Ok(Self { sigma_bits, column_bits, min_value, tv_budget: head.u64::<TV_BUDGET>(), words, low })
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn check_pairs(op: &ConvOp<'_>) -> Result<(), OpFault> {
 /// four; the last group of a row with an odd number of them is alone.
 pub fn pairs_fit(weights: &[u8], run: usize) -> bool {
     const GROUP: usize = BLOCK * CHANNEL_GROUP;
-    let rows = weights.chunks((run / CHANNEL_GROUP).max(1) * GROUP);
+    let rows = weights.chunks((run / CHANNEL_GROUP * GROUP).max(GROUP));
     rows.flat_map(|row| row.as_chunks::<{ 2 * GROUP }>().0).all(|pair| {
         let (first, second) = pair.split_at(GROUP);
         let lanes = first.as_chunks::<2>().0.iter().zip(second.as_chunks::<2>().0);

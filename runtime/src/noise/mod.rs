@@ -1,10 +1,15 @@
 //! Integer noise: counter-seeded streams and the alias sampler of the rounded Gaussian.
 //!
-//! Which noise a sample gets depends on (seed, purpose, sample index) alone: any subset of samples can be
+//! Which noise a sample gets depends on (generator, seed, purpose, sample index) alone: any subset of samples can be
 //! drawn on any machine, in any order, alone or in batches, with the same bits.
 
+mod cipher;
+mod generator;
 mod sampler;
 mod streams;
 
+pub use cipher::Cipher;
+pub use generator::Generator;
 pub use sampler::Noise;
+pub(crate) use sampler::{Gather, OneByOne};
 pub use streams::{LANES, Purpose, Seed, Streams};

@@ -1,42 +1,60 @@
 //! Walker's alias method over the noise table.
 
-use super::streams::{LANES, Purpose, Seed, Streams};
+use super::generator::{Generator, Words};
+use super::streams::{LANES, Purpose, Seed};
 use crate::format::NoiseTable;
 
 /// The noise of one sample: integers distributed as `round(255 sigma z)`, one after the other in CHW order.
 ///
 /// A draw takes one word w of the value's lane. Its leading b bits name a column, the rest is compared with
 /// the leading `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On
-/// equality, once in 2^(32-b), another word of the same lane is compared with the threshold's last 32 bits.
+/// equality, once in 2^(32-b), 32 bits more of the same lane are compared with the threshold's last 32 bits.
 /// So every threshold has `64 - b` bits, and a draw rarely costs more than one word.
 #[derive(Clone, Debug)]
 pub struct Noise<'a> {
     table: NoiseTable<'a>,
-    streams: Streams,
+    words: Words,
     block: [i16; LANES],
     /// Values of the block that are used up.
     used: usize,
 }
 
 impl<'a> Noise<'a> {
-    /// The noise of a sample.
+    /// The noise of a sample, from the default generator.
     pub fn new(table: NoiseTable<'a>, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
-        Self { table, streams: Streams::new(seed, purpose, sample), block: [0; LANES], used: LANES }
+        Self::with_generator(table, Generator::default(), seed, purpose, sample)
+    }
+
+    /// The noise of a sample.
+    pub fn with_generator(
+        table: NoiseTable<'a>,
+        generator: Generator,
+        seed: &Seed,
+        purpose: Purpose,
+        sample: u32,
+    ) -> Self {
+        let words = Words::new(generator, seed, purpose, sample);
+        Self { table, words, block: [0; LANES], used: LANES }
     }
 
     /// The next values. How an image is cut into calls does not matter.
-    #[inline(always)]
     pub fn fill(&mut self, values: &mut [i16]) {
+        self.fill_with::<OneByOne>(values);
+    }
+
+    /// [`fill`](Self::fill) with the table look-up of a backend.
+    #[inline(always)]
+    pub(crate) fn fill_with<L: Gather>(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
         self.used += head.len();
         let (blocks, tail) = rest.as_chunks_mut();
         for block in blocks {
-            self.draw(block);
+            self.draw::<L>(block);
         }
         if !tail.is_empty() {
             let mut block = [0; LANES];
-            self.draw(&mut block);
+            self.draw::<L>(&mut block);
             self.block = block;
             self.used = tail.len();
             tail.copy_from_slice(&self.block[..tail.len()]);
@@ -45,13 +63,14 @@ impl<'a> Noise<'a> {
 
     /// One value of every lane.
     #[inline(always)]
-    fn draw(&mut self, values: &mut [i16; LANES]) {
+    fn draw<L: Gather>(&mut self, values: &mut [i16; LANES]) {
         let split = Split::new(&self.table);
-        let words = self.streams.words();
-        let mut entries = [0; LANES];
-        for (found, &word) in entries.iter_mut().zip(&words) {
-            *found = entry(self.table.words, split.column(word));
+        let words = self.words.next();
+        let mut columns = words;
+        for column in &mut columns {
+            *column = split.column(*column);
         }
+        let entries = L::entries(self.table.words, &columns);
         let mut tie = false;
         for ((value, &word), &entry) in values.iter_mut().zip(&words).zip(&entries) {
             let (fraction, threshold) = (split.fraction(word), split.threshold(entry));
@@ -72,7 +91,7 @@ impl<'a> Noise<'a> {
             let column = split.column(word);
             let entry_word = entry(self.table.words, column);
             if split.fraction(word) == split.threshold(entry_word) {
-                let keep = self.streams.word(lane) < entry(self.table.low, column);
+                let keep = self.words.refine(lane) < entry(self.table.low, column);
                 *value = self.value(if keep { column } else { split.alias(entry_word) });
             }
         }
@@ -81,6 +100,26 @@ impl<'a> Noise<'a> {
     #[inline(always)]
     fn value(&self, column: u32) -> i16 {
         (self.table.min_value + column as i32) as i16
+    }
+}
+
+/// Looks up several entries of a table; 0 beyond its end.
+pub(crate) trait Gather {
+    /// The little-endian entries of these columns.
+    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES];
+}
+
+/// The definition.
+pub(crate) struct OneByOne;
+
+impl Gather for OneByOne {
+    #[inline(always)]
+    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
+        let mut entries = [0; LANES];
+        for (found, &column) in entries.iter_mut().zip(columns) {
+            *found = entry(table, column);
+        }
+        entries
     }
 }
 

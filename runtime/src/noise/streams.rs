@@ -24,7 +24,7 @@ impl Seed {
 /// What samples are drawn for; samples of different purposes are independent.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
+#[repr(u8)]
 pub enum Purpose {
     /// Votes that choose the class of a two-stage certificate.
     Select = 1,
@@ -32,6 +32,13 @@ pub enum Purpose {
     Estimate = 2,
     /// Votes without a certificate.
     Vote = 3,
+}
+
+/// Stream number of ChaCha8 for a part of a sample's randomness: no two parts, purposes or samples share one.
+///
+/// Parts: 0 the seeds of the lanes, 1 the words of [`Cipher`](super::Cipher), 2 the words that refine them.
+pub(super) fn stream(part: u8, purpose: Purpose, sample: u32) -> u64 {
+    u64::from(part) << 40 | u64::from(purpose as u8) << 32 | u64::from(sample)
 }
 
 /// The random words of one sample: 16 xoshiro128++ generators (Blackman and Vigna, *Scrambled linear
@@ -47,11 +54,11 @@ pub struct Streams {
 const ZERO_SEED_STATE: [u32; 4] = [0x7b1d_cdaf, 0xe220_a839, 0xa1b9_65f4, 0x6e78_9e6a];
 
 impl Streams {
-    /// The streams of a sample: ChaCha8 with the seed as key and stream number `purpose << 32 | sample` gives
-    /// the seeds of the lanes.
+    /// The streams of a sample: ChaCha8 with the seed as key and stream number `purpose << 32 | sample` gives the
+    /// seeds of the lanes.
     pub fn new(seed: &Seed, purpose: Purpose, sample: u32) -> Self {
         let mut chacha = ChaCha8Rng::from_seed(seed.0);
-        chacha.set_stream(u64::from(purpose as u32) << 32 | u64::from(sample));
+        chacha.set_stream(stream(0, purpose, sample));
         let mut seeds = [0; LANES * LANE_SEED_BYTES];
         chacha.fill_bytes(&mut seeds);
         Self::from_lane_seeds(&seeds)

@@ -5,6 +5,7 @@ use crate::plan::AddOp;
 
 /// Adds the residual (if the operation has one) to `input`, each brought to the output's scale. A residual in
 /// the place of the output is not given a second time.
+#[inline(always)]
 pub fn add(op: &AddOp, input: &[u8], residual: Option<&[u8]>, output: &mut [u8]) {
     let (from, to) = (op.input.tensor, op.output.tensor);
     let row = to.width * to.stored;

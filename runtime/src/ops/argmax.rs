@@ -2,13 +2,14 @@
 
 /// Index of the largest logit; the lowest index among equals; 0 for no logits.
 pub fn argmax(logits: &[i32]) -> usize {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
+    let mut classes = logits.iter().enumerate();
+    let Some(mut best) = classes.next() else { return 0 };
+    for (class, logit) in classes {
+        if logit > best.1 {
+            best = (class, logit);
         }
     }
-    best
+    best.0
 }
 
 #[cfg(test)]

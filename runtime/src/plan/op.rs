@@ -32,10 +32,11 @@ pub struct Rescale {
     pub mul: i16,
 }
 
-/// A second operand, added after it was rescaled.
+/// A second operand, and how it comes to the scale of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Residual {
-    /// Same height, width and channels as the output; apart from it or exactly in its place.
+    /// Where it is added: same height, width and channels as the output, apart from it or exactly in its place. Where
+    /// it is joined: see [`JoinOp`].
     pub operand: Operand,
     /// To the scale of the output.
     pub rescale: Rescale,
@@ -96,11 +97,10 @@ impl<'a> Filter<'a> {
 
     /// Constants of a block.
     pub fn requant(&self, block: usize) -> RequantBlock {
-        let at = block * BLOCK;
         RequantBlock {
-            bias: core::array::from_fn(|i| i32::from_le_bytes(self.bias[at + i])),
-            mul: core::array::from_fn(|i| i16::from_le_bytes(self.mul[at + i])),
-            pre: core::array::from_fn(|i| self.pre[at + i]),
+            bias: self.bias.as_chunks::<BLOCK>().0[block].map(i32::from_le_bytes),
+            mul: self.mul.as_chunks::<BLOCK>().0[block].map(i16::from_le_bytes),
+            pre: self.pre.as_chunks::<BLOCK>().0[block],
         }
     }
 
@@ -167,6 +167,35 @@ pub struct PoolOp {
     pub lo: u8,
 }
 
+/// Largest of each two by two pixels, per channel; a last odd row or column is left out.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPoolOp {
+    /// Input.
+    pub input: Operand,
+    /// Output of half the height and width (rounded down), the same channels, zero point and top.
+    pub output: Operand,
+    /// Lower clamp.
+    pub lo: u8,
+}
+
+/// The channels of two tensors side by side, or of one; each pixel of a smaller tensor stands for two by two.
+///
+/// Each operand has the height and width of the output, or half of both. Without a second one this is upsampling to
+/// the nearest neighbour, or rescaling.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinOp {
+    /// First operand; with a second one its channels are a multiple of four.
+    pub input: Operand,
+    /// First operand to the output's scale.
+    pub rescale: Rescale,
+    /// Its channels follow those of the first; apart from the output.
+    pub second: Option<Residual>,
+    /// Output, of as many channels as both together.
+    pub output: Operand,
+    /// Lower clamp.
+    pub lo: u8,
+}
+
 /// Fully connected last layer over the whole input; one common scale for all classes.
 #[derive(Clone, Copy, Debug)]
 pub struct LogitsOp<'a> {
@@ -186,6 +215,10 @@ pub enum Op<'a> {
     Add(AddOp),
     /// Global average pool.
     GlobalAvgPool(PoolOp),
+    /// Largest of each two by two pixels.
+    MaxPool(MaxPoolOp),
+    /// Channels side by side.
+    Join(JoinOp),
     /// Logits.
     Logits(LogitsOp<'a>),
 }
@@ -197,16 +230,26 @@ impl Op<'_> {
             Self::Conv(op) => op.input,
             Self::Add(op) => op.input,
             Self::GlobalAvgPool(op) => op.input,
+            Self::MaxPool(op) => op.input,
+            Self::Join(op) => op.input,
             Self::Logits(op) => op.input,
         }
     }
 
     /// Second input.
+    pub fn second(&self) -> Option<Residual> {
+        match self {
+            Self::Join(op) => op.second,
+            _ => self.residual(),
+        }
+    }
+
+    /// Second input, if it is added.
     pub fn residual(&self) -> Option<Residual> {
         match self {
             Self::Conv(op) => op.residual,
             Self::Add(op) => op.residual,
-            Self::GlobalAvgPool(_) | Self::Logits(_) => None,
+            Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) | Self::Logits(_) => None,
         }
     }
 
@@ -216,6 +259,8 @@ impl Op<'_> {
             Self::Conv(op) => Some(op.output),
             Self::Add(op) => Some(op.output),
             Self::GlobalAvgPool(op) => Some(op.output),
+            Self::MaxPool(op) => Some(op.output),
+            Self::Join(op) => Some(op.output),
             Self::Logits(_) => None,
         }
     }
@@ -234,7 +279,7 @@ impl Op<'_> {
                 let input = op.input.tensor;
                 (input.height * input.width * input.channels) as u64 * op.filter.outputs as u64
             }
-            Self::Add(_) | Self::GlobalAvgPool(_) => 0,
+            Self::Add(_) | Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) => 0,
         }
     }
 }

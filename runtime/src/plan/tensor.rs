@@ -46,6 +46,13 @@ impl Tensor {
         self.offset..self.offset + self.bytes
     }
 
+    /// How many rows and columns of `larger` stand for one of this tensor: 1, 2, or none of these for both.
+    pub fn magnification(&self, larger: &Self) -> Option<usize> {
+        [1, 2]
+            .into_iter()
+            .find(|times| (times * self.height, times * self.width) == (larger.height, larger.width))
+    }
+
     /// Whether the two tensors share a byte of the arena.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.offset < other.offset + other.bytes && other.offset < self.offset + self.bytes

@@ -1,7 +1,7 @@
 //! Noisy copies of an image in the input tensors of a batch.
 
 use super::Image;
-use crate::noise::Noise;
+use crate::noise::{Gather, Noise};
 use crate::ops::quantise_row;
 use crate::plan::Input;
 
@@ -27,7 +27,7 @@ pub(crate) struct CopyJob<'i> {
 ///
 /// Inlined so that a backend can compile it for its own instruction set.
 #[inline(always)]
-pub(crate) fn write_copy(job: CopyJob<'_>) {
+pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
     let CopyJob { input, image, mut noise, tensor } = job;
     let layout = input.operand.tensor;
     tensor.fill(layout.zero_point);
@@ -39,7 +39,7 @@ pub(crate) fn write_copy(job: CopyJob<'_>) {
                 let end = input.width.min(x + PIECE);
                 let noisy = &mut buffer[..end - x];
                 match &mut noise {
-                    Some(noise) => noise.fill(noisy),
+                    Some(noise) => noise.fill_with::<L>(noisy),
                     None => noisy.fill(0),
                 }
                 pixels.add_to(noisy);

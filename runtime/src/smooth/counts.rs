@@ -11,13 +11,14 @@ pub type Scores = Vec<u64, MAX_CLASSES>;
 
 /// The class with the largest value; the lowest among equals; 0 for none.
 pub fn top<T: PartialOrd>(values: &[T]) -> usize {
-    let mut best = 0;
-    for (class, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = class;
+    let mut classes = values.iter().enumerate();
+    let Some(mut best) = classes.next() else { return 0 };
+    for (class, value) in classes {
+        if value > best.1 {
+            best = (class, value);
         }
     }
-    best
+    best.0
 }
 
 /// Adds the votes of another range of samples of the same model.

@@ -74,8 +74,8 @@ impl<'b> Image<'b> {
     pub fn row(&self, c: usize, y: usize) -> Row<'b> {
         let inside = c < self.channels && y < self.height;
         let [channel, row, column] = self.strides;
-        let bytes = if inside { &self.bytes[c * channel + y * row..] } else { &[] };
-        Row { bytes, column, left: if inside { self.width } else { 0 } }
+        let bytes = if inside { self.bytes.get(c * channel + y * row..) } else { None };
+        Row { bytes: bytes.unwrap_or_default(), column, left: if inside { self.width } else { 0 } }
     }
 
     /// SHA-256 of the pixels in CHW order, whatever the storage.

@@ -18,7 +18,7 @@ mod run;
 mod smoother;
 mod vote;
 
-pub use crate::noise::{Purpose, Seed};
+pub use crate::noise::{Generator, Purpose, Seed};
 pub use budget::Budget;
 pub use counts::{Counts, Scores, add_counts, top};
 pub use error::Error;

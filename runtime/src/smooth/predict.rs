@@ -1,6 +1,7 @@
 //! PREDICT (Cohen et al. 2019): the smoothed class, or an abstention.
 
 use super::{Counts, Error, Image, Smoother, top};
+use crate::certificate::Lookup;
 use crate::format::{CertificateTable, Method};
 use crate::noise::{Purpose, Seed};
 
@@ -24,7 +25,7 @@ pub enum Prediction {
 
 impl Prediction {
     /// Tests the counts with a table of [`Method::Predict`] for at least as many votes.
-    pub fn new(table: &CertificateTable<'_>, counts: Counts) -> Self {
+    pub fn new(table: &impl Lookup, counts: Counts) -> Self {
         let class = top(&counts);
         let others = counts.iter().enumerate().filter(|(other, _)| *other != class);
         let second = others.map(|(_, &count)| count).max().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::counts::zeros;
 use super::{Budget, Counts, Error, Image, Smoother, add_counts, top};
-use crate::certificate::{Outcome, conclude};
+use crate::certificate::{Lookup, Outcome, conclude};
 use crate::format::{CertificateTable, Method};
 use crate::noise::{Purpose, Seed};
 

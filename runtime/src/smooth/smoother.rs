@@ -6,7 +6,7 @@ use super::{Counts, Error, Image};
 use crate::arch::Backend;
 use crate::exec::Executor;
 use crate::format::Model;
-use crate::noise::{Noise, Purpose, Seed};
+use crate::noise::{Generator, Noise, Purpose, Seed};
 use crate::ops::argmax;
 use core::ops::Range;
 
@@ -22,6 +22,7 @@ pub struct Smoother<'m, 'a, 's> {
     executor: Executor<'m, 'a>,
     arena: &'s mut [u8],
     batch: usize,
+    generator: Generator,
 }
 
 impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
@@ -41,8 +42,14 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         if fitting == 0 {
             return Err(Error::ArenaTooSmall { needed, given });
         }
-        let batch = fitting.min(MAX_BATCH).min(LOGITS / model.classes());
-        Ok(Self { executor, arena, batch })
+        let batch = fitting.min(MAX_BATCH).min(LOGITS.checked_div(model.classes()).unwrap_or(MAX_BATCH));
+        Ok(Self { executor, arena, batch, generator: Generator::default() })
+    }
+
+    /// Draws the noise from another generator. The votes depend on it, so it belongs into the record.
+    #[must_use]
+    pub fn with_generator(self, generator: Generator) -> Self {
+        Self { generator, ..self }
     }
 
     /// The model.
@@ -53,6 +60,11 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     /// The backend.
     pub fn backend(&self) -> Backend {
         self.executor.backend()
+    }
+
+    /// The generator of the noise.
+    pub fn generator(&self) -> Generator {
+        self.generator
     }
 
     /// Samples that run together.
@@ -71,7 +83,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
 
     /// Votes of a range of samples.
     ///
-    /// A pure function of (model, image, seed, purpose, samples): the counts of disjoint ranges add up
+    /// A pure function of (model, image, generator, seed, purpose, samples): the counts of disjoint ranges add up
     /// ([`add_counts`](super::add_counts)) to those of their union.
     pub fn tally(
         &mut self,
@@ -103,7 +115,8 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         while next < samples.end {
             let count = (samples.end - next).min(self.batch as u32);
             for (slot, sample) in (next..next + count).enumerate() {
-                let noise = Noise::new(self.model().noise(), seed, purpose, sample);
+                let table = self.model().noise();
+                let noise = Noise::with_generator(table, self.generator, seed, purpose, sample);
                 self.write(slot, image, Some(noise))?;
             }
             self.run(count as usize, &mut visit)?;

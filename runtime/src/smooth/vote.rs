@@ -79,7 +79,7 @@ fn add_weights(logits: &[i32], scores: &mut [u64]) {
     for (class, (logit, score)) in logits.iter().zip(scores).enumerate() {
         // Ahead: larger logits, and equal ones of lower classes.
         let above = logits.iter().filter(|other| *other > logit).count();
-        let equal = logits[..class].iter().filter(|other| *other == logit).count();
+        let equal = logits.iter().take(class).filter(|other| *other == logit).count();
         if let Some(shift) = ranked.checked_sub(1 + above + equal) {
             *score += 1 << shift;
         }

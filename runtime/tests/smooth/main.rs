@@ -8,6 +8,7 @@ mod naive;
 mod noise;
 mod runs;
 mod sequential;
+mod streams;
 #[path = "../suite/support/mod.rs"]
 mod support;
 mod votes;

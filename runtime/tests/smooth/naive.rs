@@ -32,7 +32,8 @@ pub fn chacha8(key: &[u8; 32], stream: u64, bytes: usize) -> Vec<u8> {
 }
 
 /// xoshiro128++ (Blackman and Vigna).
-pub struct Xoshiro([u32; 4]);
+#[derive(Clone)]
+pub struct Xoshiro(pub [u32; 4]);
 
 impl Xoshiro {
     pub fn new(seed: &[u8]) -> Self {
@@ -55,27 +56,45 @@ impl Xoshiro {
 
 /// The lanes of a sample.
 pub fn lanes(seed: &Seed, purpose: Purpose, sample: u32) -> Vec<Xoshiro> {
-    let stream = u64::from(purpose as u32) << 32 | u64::from(sample);
-    chacha8(&seed.0, stream, 256).chunks(16).map(Xoshiro::new).collect()
+    chacha8(&seed.0, stream(purpose, sample), 256).chunks(16).map(Xoshiro::new).collect()
 }
 
 /// The first `count` noise values of a sample.
 pub fn noise(table: &NoiseTable<'_>, seed: &Seed, purpose: Purpose, sample: u32, count: usize) -> Vec<i16> {
     let mut lanes = lanes(seed, purpose, sample);
-    (0..count).map(|i| value(table, &mut lanes[i % 16])).collect()
+    (0..count).map(|i| value(table, lanes[i % 16].next(), || lanes[i % 16].next())).collect()
+}
+
+/// The same with the cipher's own words: word i of one stream, and on a tie word i of another.
+pub fn cipher_noise(
+    table: &NoiseTable<'_>,
+    seed: &Seed,
+    purpose: Purpose,
+    sample: u32,
+    count: usize,
+) -> Vec<i16> {
+    let words = |part: u64| -> Vec<u32> {
+        let bytes = chacha8(&seed.0, part << 40 | stream(purpose, sample), 4 * count);
+        bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+    };
+    let (words, refining) = (words(1), words(2));
+    words.iter().zip(&refining).map(|(word, refining)| value(table, *word, || *refining)).collect()
+}
+
+fn stream(purpose: Purpose, sample: u32) -> u64 {
+    u64::from(purpose as u8) << 32 | u64::from(sample)
 }
 
 /// A threshold of 64 - b bits against as many random bits, all of them drawn only on a tie.
-fn value(table: &NoiseTable<'_>, lane: &mut Xoshiro) -> i16 {
+fn value(table: &NoiseTable<'_>, word: u32, refine: impl FnOnce() -> u32) -> i16 {
     let bits = u32::from(table.column_bits);
-    let word = lane.next();
     let column = word >> (32 - bits);
     let entry = u32::from_le_bytes(table.words[column as usize]);
     let threshold =
         u64::from(entry >> bits) << 32 | u64::from(u32::from_le_bytes(table.low[column as usize]));
     let fraction = u64::from(word) << 32 & ((1 << (64 - bits)) - 1);
     let tie = fraction >> 32 == threshold >> 32;
-    let fraction = fraction | if tie { u64::from(lane.next()) } else { 0 };
+    let fraction = fraction | if tie { u64::from(refine()) } else { 0 };
     let kept = if fraction < threshold { column } else { entry & ((1 << bits) - 1) };
     (table.min_value + kept as i32) as i16
 }

@@ -1,12 +1,12 @@
 //! Streams and sampler against published vectors, the crate rand_xoshiro and the naive definition.
 
-use crate::naive::{Xoshiro, chacha8, lanes, noise};
+use crate::naive::{Xoshiro, chacha8, cipher_noise, lanes, noise};
 use crate::support::Rng;
 use proptest::prelude::*;
 use rand_core::{Rng as _, SeedableRng};
 use rand_xoshiro::Xoshiro128PlusPlus;
 use ringfence_runtime::NoiseTable;
-use ringfence_runtime::noise::{LANES, Noise, Purpose, Seed, Streams};
+use ringfence_runtime::noise::{Generator, LANES, Noise, Purpose, Seed, Streams};
 
 const PURPOSES: [Purpose; 3] = [Purpose::Select, Purpose::Estimate, Purpose::Vote];
 
@@ -154,6 +154,29 @@ fn ties_draw_one_more_word_of_the_same_lane() {
 }
 
 #[test]
+fn cipher_noise_equals_the_naive_one() {
+    let mut rng = Rng(7);
+    for bits in [6, 10, 13] {
+        let mut table = Table::random(&mut rng, bits);
+        let seed = Seed(core::array::from_fn(|_| rng.next() as u8));
+        // Values 0, 1, 17 and 3071 meet their thresholds: a word that refines them is drawn for each.
+        let words = chacha8(&seed.0, 1 << 40 | (Purpose::Vote as u64) << 32 | 5, 4 * 3072);
+        for i in [0, 1, 17, 3071] {
+            let word = u32::from_le_bytes(words[4 * i..][..4].try_into().unwrap());
+            let (column, fraction) = (word >> (32 - bits), word & ((1 << (32 - bits)) - 1));
+            table.words[column as usize] = (fraction << bits | column ^ 1).to_le_bytes();
+        }
+        let mut found = vec![0; 3072];
+        for (purpose, sample) in [(Purpose::Vote, 5), (Purpose::Select, 0), (Purpose::Estimate, u32::MAX)] {
+            let mut noise = Noise::with_generator(table.view(), Generator::ChaCha, &seed, purpose, sample);
+            noise.fill(&mut found);
+            assert_eq!(found, cipher_noise(&table.view(), &seed, purpose, sample, 3072), "b = {bits}");
+            assert_ne!(found, fill(&table.view(), &seed, purpose, sample, 3072));
+        }
+    }
+}
+
+#[test]
 fn entropy_gives_the_seed_or_its_error() {
     let source = Xoshiro128PlusPlus::seed_from_u64(5);
     let mut bytes = [0; 32];
@@ -184,13 +207,17 @@ proptest! {
         let seed = Seed([3; 32]);
         let total = cuts.iter().sum();
         let whole = fill(&table.view(), &seed, Purpose::Select, sample, total);
-        let mut noise = Noise::new(table.view(), &seed, Purpose::Select, sample);
-        let mut pieces = Vec::new();
-        for cut in cuts {
-            let mut piece = vec![0; cut];
-            noise.fill(&mut piece);
-            pieces.extend(piece);
+        let ciphered = cipher_noise(&table.view(), &seed, Purpose::Select, sample, total);
+        for (generator, whole) in [(Generator::Xoshiro, whole), (Generator::ChaCha, ciphered)] {
+            let view = table.view();
+            let mut noise = Noise::with_generator(view, generator, &seed, Purpose::Select, sample);
+            let mut pieces = Vec::new();
+            for cut in &cuts {
+                let mut piece = vec![0; *cut];
+                noise.fill(&mut piece);
+                pieces.extend(piece);
+            }
+            prop_assert_eq!(pieces, whole);
         }
-        prop_assert_eq!(pieces, whole);
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::Rng;
 use crate::votes::{Case, SEED};
 use ringfence_runtime::certificate::{Method, Outcome, Record, conclude};
-use ringfence_runtime::noise::Purpose;
+use ringfence_runtime::noise::{Generator, Purpose};
 use ringfence_runtime::smooth::{Budget, Counts, Error, Prediction, Smoother};
 use ringfence_runtime::{CertificateTable, Model};
 
@@ -76,12 +76,15 @@ fn budgets_name_their_table() {
             let table = budget.table(&model).unwrap();
             let outcome = smoother.certify(&case.image(), budget, &SEED).unwrap();
             assert_eq!(outcome, smoother.certify_with(&case.image(), &table, &SEED).unwrap());
-            let record = Record::new(&model, &case.image(), &SEED, &table, &outcome);
+            let seed = (&SEED, smoother.generator());
+            let record = Record::new(&model, &case.image(), seed, &table, &outcome);
             assert_eq!((record.model_sha256, record.image_sha256), (model.sha256(), case.image().sha256()));
             assert_eq!((record.method, record.n0, record.n), (table.method(), table.n0(), 8));
             assert_eq!((record.seed, record.alpha_bits), (SEED, ALPHA.to_bits()));
             assert_eq!((record.target, record.votes, record.refuted), (None, 8, false));
-            assert_eq!(record.count, outcome.counts()[record.class]);
+            assert_eq!((record.generator, record.version), (Generator::Xoshiro, env!("CARGO_PKG_VERSION")));
+            assert_eq!(record.count, record.counts[record.class]);
+            assert_eq!(&record.counts, outcome.counts());
             assert_eq!(record.radius, table.radius(record.count));
             match outcome {
                 Outcome::Certified(_) => certified += 1,

@@ -3,7 +3,7 @@
 use crate::support::Rng;
 use crate::votes::{Case, SEED};
 use ringfence_runtime::certificate::{
-    Checkpoint, ConcludeError, Decision, Method, Outcome, Radius, Record, conclude,
+    Checkpoint, ConcludeError, Decision, Lookup, Method, Outcome, Radius, Record, conclude,
 };
 use ringfence_runtime::noise::Purpose;
 use ringfence_runtime::smooth::{Budget, Counts, Error, Prediction, Smoother, top};
@@ -156,7 +156,7 @@ fn budgets_name_the_radius_too() {
     let table = budget.table(&model).unwrap();
     let outcome = smoother.certify(&image, budget, &SEED).unwrap();
     assert_eq!(outcome, smoother.certify_with(&image, &table, &SEED).unwrap());
-    let record = Record::new(&model, &image, &SEED, &table, &outcome);
+    let record = Record::new(&model, &image, (&SEED, smoother.generator()), &table, &outcome);
     assert_eq!((record.method, record.n0, record.n), (Method::Sequential, 0, 8));
     assert_eq!((record.target, record.votes), (Some(Radius(1000)), outcome.votes()));
     assert_eq!(record.radius.is_some(), matches!(outcome, Outcome::Certified(_)));

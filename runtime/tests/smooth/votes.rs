@@ -2,7 +2,7 @@
 
 use crate::naive;
 use crate::support::{Network, Rng, random_network};
-use ringfence_runtime::noise::{Purpose, Seed};
+use ringfence_runtime::noise::{Generator, Purpose, Seed};
 use ringfence_runtime::smooth::{Counts, Error, Image, Smoother, Vote, add_counts};
 use ringfence_runtime::{Backend, Model};
 use std::ops::RangeInclusive;
@@ -50,6 +50,10 @@ impl Case {
     /// Logits of a sample by the plain evaluator.
     fn naive_logits(&self, model: &Model<'_>, purpose: Purpose, sample: u32) -> Vec<i64> {
         let noise = naive::noise(&model.noise(), &SEED, purpose, sample, self.pixels.len());
+        self.logits_of(&noise)
+    }
+
+    fn logits_of(&self, noise: &[i16]) -> Vec<i64> {
         let noisy: Vec<i16> = noise.iter().zip(&self.pixels).map(|(n, &p)| n + i16::from(p)).collect();
         self.network.evaluate(&noisy).1
     }
@@ -91,6 +95,28 @@ fn counts_are_those_of_the_plain_evaluator() {
         let clean: Vec<i16> = case.pixels.iter().map(|&pixel| i16::from(pixel)).collect();
         let class = ranking(&case.network.evaluate(&clean).1)[0];
         assert_eq!(smoother.classify(&case.image()), Ok(class));
+    }
+}
+
+#[test]
+fn noise_of_the_cipher_gives_its_own_votes_on_every_backend() {
+    let mut rng = Rng(14);
+    for _ in 0..4 {
+        let case = Case::new(&mut rng);
+        let model = Model::parse(&case.file).unwrap();
+        let mut expected = vec![0; case.network.classes];
+        for sample in 5..60 {
+            let (table, values) = (model.noise(), case.pixels.len());
+            let noise = naive::cipher_noise(&table, &SEED, Purpose::Estimate, sample, values);
+            expected[ranking(&case.logits_of(&noise))[0]] += 1;
+        }
+        let mut arena = vec![0; model.arena_bytes(3)];
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+            let smoother = Smoother::with_backend(&model, &mut arena, backend).unwrap();
+            let mut smoother = smoother.with_generator(Generator::ChaCha);
+            let counts = smoother.tally(&case.image(), &SEED, Purpose::Estimate, 5..60).unwrap();
+            assert_eq!(counts[..], expected, "{backend:?}");
+        }
     }
 }
 

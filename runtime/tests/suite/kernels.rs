@@ -1,6 +1,6 @@
 //! Convolution kernels on tensors of arbitrary bytes, each in memory of its own.
 
-use crate::support::{Rng, random_conv};
+use crate::support::{Network, Rng, random_conv, random_conv_of};
 use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Model, Op, Tensor};
@@ -45,6 +45,27 @@ fn assert_only_interior(op: &ConvOp<'_>, memory: &[u8]) {
     assert!(outside.map(|(byte, _)| *byte).all(|byte| byte == UNTOUCHED), "{op:?}");
 }
 
+/// Runs all convolutions of a network with every backend; how many have their residual in the place of the output.
+fn compare(rng: &mut Rng, network: &Network) -> usize {
+    let file = network.to_bytes();
+    let model = Model::parse(&file).unwrap();
+    let mut in_place = 0;
+    for op in model.ops() {
+        let Op::Conv(op) = op else { continue };
+        let input = bytes(rng, &op.input.tensor);
+        let residual = op.residual.map(|residual| bytes(rng, &residual.operand.tensor));
+        in_place += usize::from(op.residual.is_some_and(|residual| residual.is_in_place(&op.output)));
+        let expected = convolve(&op, Backend::Scalar, &input, residual.as_deref());
+        assert_only_interior(&op, &expected);
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+            let found = convolve(&op, backend, &input, residual.as_deref());
+            let at = found.iter().zip(&expected).position(|(a, b)| a != b);
+            assert_eq!(at, None, "{backend:?} {:?} {:?}", op.input.tensor, op.output.tensor);
+        }
+    }
+    in_place
+}
+
 #[test]
 fn backends_give_the_bytes_of_the_scalar_definition() {
     let mut rng = Rng(11);
@@ -53,21 +74,26 @@ fn backends_give_the_bytes_of_the_scalar_definition() {
         let channels = [rng.size(1, 70), rng.size(1, 70)];
         let kernel = [rng.size(1, 7), rng.size(1, 7)];
         let size = [kernel[0] + rng.size(0, 4), kernel[1] + rng.size(0, 40)];
-        let file = random_conv(&mut rng, channels, kernel, size).to_bytes();
-        let model = Model::parse(&file).unwrap();
-        for op in model.ops() {
-            let Op::Conv(op) = op else { continue };
-            let input = bytes(&mut rng, &op.input.tensor);
-            let residual = op.residual.map(|residual| bytes(&mut rng, &residual.operand.tensor));
-            in_place += usize::from(op.residual.is_some_and(|residual| residual.is_in_place(&op.output)));
-            let expected = convolve(&op, Backend::Scalar, &input, residual.as_deref());
-            assert_only_interior(&op, &expected);
-            for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
-                let found = convolve(&op, backend, &input, residual.as_deref());
-                let at = found.iter().zip(&expected).position(|(a, b)| a != b);
-                assert_eq!(at, None, "{backend:?} {:?} {:?}", op.input.tensor, op.output.tensor);
+        let network = random_conv(&mut rng, channels, kernel, size);
+        in_place += compare(&mut rng, &network);
+    }
+    assert!(in_place > 20, "{in_place}");
+}
+
+/// What residual networks are made of: the shapes for which kernels have tiles of their own.
+#[test]
+fn layers_of_residual_networks_give_the_bytes_of_the_scalar_definition() {
+    let mut rng = Rng(13);
+    for width in [4, 8, 12, 16, 20, 24, 32, 48, 64] {
+        for channels in
+            [[3, 16], [4, 8], [16, 16], [13, 12], [16, 32], [32, 32], [32, 48], [64, 64], [64, 16]]
+        {
+            for (kernel, stride, pad) in [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (5, 1, 2)] {
+                let size = [rng.size(kernel, 10), width];
+                let steps = [[stride; 2], [pad; 2]];
+                let network = random_conv_of(&mut rng, channels, [kernel; 2], size, steps);
+                compare(&mut rng, &network);
             }
         }
     }
-    assert!(in_place > 20, "{in_place}");
 }

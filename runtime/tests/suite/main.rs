@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod joins;
 mod kernels;
 mod models;
 mod mutation;
 mod parser;
+mod seeds;
 mod support;

@@ -1,6 +1,8 @@
 //! Whole models: every backend and batch size gives the numbers of the plain evaluator.
 
-use crate::support::{Network, Rng, Style, noisy_image, random_conv, random_network, resnet20};
+use crate::support::{
+    Layer, Network, Rng, Style, noisy_image, random_conv, random_join, random_network, resnet20, unet,
+};
 use ringfence_runtime::exec::{ExecError, Executor};
 use ringfence_runtime::{Backend, Model, Op};
 
@@ -102,6 +104,41 @@ fn wide_rows_and_deep_kernels_equal_the_formula() {
             let images = [noisy_image(&mut rng, &network)];
             assert_network(&network, &images);
         }
+    }
+}
+
+#[test]
+fn joins_and_maxima_of_all_shapes_equal_the_formula() {
+    let mut rng = Rng(7);
+    let mut joined = [0, 0];
+    for channels in 1..=70 {
+        for _ in 0..6 {
+            let other = [rng.size(1, 70), 4 * rng.size(1, 17)][rng.size(0, 1)];
+            let size = [rng.size(2, 9), rng.size(2, 21)];
+            let network = random_join(&mut rng, [channels, other], size);
+            let images = [noisy_image(&mut rng, &network)];
+            assert_network(&network, &images);
+            let two = |layer: &Layer| matches!(layer, Layer::Join { b: Some(_), .. });
+            joined[usize::from(network.layers.iter().any(two))] += 1;
+        }
+    }
+    assert!(joined.iter().all(|&count| count > 100), "{joined:?}");
+}
+
+#[test]
+fn unets_equal_the_formulas() {
+    let mut rng = Rng(8);
+    for top in [255, 127] {
+        let network = unet(&mut rng, 8, top);
+        let images = [noisy_image(&mut rng, &network), noisy_image(&mut rng, &network)];
+        assert_network(&network, &images);
+        let file = network.to_bytes();
+        let macs: u64 = Model::parse(&file).unwrap().ops().map(|op| op.macs()).sum();
+        // Levels of 8 to 64 channels, kernels of 3 x 3; one output channel of 1 x 1; the head.
+        let down =
+            [1024 * 9 * (3 * 8 + 8 * 8), 256 * 9 * (8 + 16) * 16, 64 * 9 * (16 + 32) * 32, 16 * 9 * 96 * 64];
+        let up = [64 * 9 * (96 + 32) * 32, 256 * 9 * (48 + 16) * 16, 1024 * 9 * (24 + 8) * 8];
+        assert_eq!(macs, down.iter().chain(&up).sum::<u64>() + 1024 * 8 + 10);
     }
 }
 

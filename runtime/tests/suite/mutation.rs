@@ -3,6 +3,7 @@
 use crate::parser::find;
 use crate::support::{Rng, random_network, reseal};
 use proptest::prelude::*;
+use ringfence_runtime::certificate::Lookup;
 use ringfence_runtime::exec::Executor;
 use ringfence_runtime::format::layout::{self, HEADER_BYTES, SECTION_RECORD_BYTES, Section, header};
 use ringfence_runtime::{Backend, FormatError, Model};

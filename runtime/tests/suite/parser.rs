@@ -20,7 +20,7 @@ pub fn find(file: &[u8], kind: Section) -> (usize, usize) {
 }
 
 /// The error after bytes of a section were replaced (and the checksum made right again).
-fn fault(file: &[u8], kind: Section, at: usize, bytes: &[u8]) -> FormatError {
+pub fn fault(file: &[u8], kind: Section, at: usize, bytes: &[u8]) -> FormatError {
     let mut file = file.to_vec();
     let start = find(&file, kind).0 + at;
     file[start..start + bytes.len()].copy_from_slice(bytes);

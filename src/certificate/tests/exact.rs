@@ -50,6 +50,35 @@ fn two_stage_entries_hold_in_exact_arithmetic() {
 }
 
 #[test]
+fn entries_for_ten_thousand_votes_hold_in_exact_arithmetic() {
+    let (n, alpha) = (10_000, 0.001);
+    let units = alpha_units(alpha).unwrap();
+    let naming = Count::new(n, half::least_significant(n, units).unwrap());
+    for k in [9_000, 9_962, 9_999] {
+        let q = bound::clopper_pearson(&Count::new(n, k), alpha, units);
+        assert!(at_most(&exact_tail(n, k, q), n, alpha), "{k} of {n}: p_low = {q} / 2^40");
+        assert!(!at_most(&exact_tail(n, k, q + 2), n, alpha), "{k} of {n}: {q} is too low");
+    }
+    // Near k*, where the other classes take their share of alpha.
+    let k = naming.k + 20;
+    let q = bound::single_stage(&Count::new(n, k), &naming, alpha, units);
+    let errors = exact_tail(n, k, q) + exact_tail(n, naming.k, P_ONE - q);
+    assert!(at_most(&errors, n, alpha), "{k} of {n}: single-stage p_low = {q} / 2^40");
+}
+
+#[test]
+fn single_stage_entries_hold_in_exact_arithmetic() {
+    let (n, alpha) = (1000, 0.001);
+    let units = alpha_units(alpha).unwrap();
+    let naming = Count::new(n, half::least_significant(n, units).unwrap());
+    for k in naming.k..=n {
+        let q = bound::single_stage(&Count::new(n, k), &naming, alpha, units);
+        let errors = exact_tail(n, k, q) + exact_tail(n, naming.k, P_ONE - q);
+        assert!(at_most(&errors, n, alpha), "{k} of {n}: p_low = {q} / 2^40");
+    }
+}
+
+#[test]
 fn bounds_are_the_best_on_their_grid() {
     for (n, alpha) in [(1, 0.05), (7, 0.001), (100, 0.001), (100, 0.05)] {
         for k in 1..=n {

@@ -3,3 +3,4 @@
 
 mod exact;
 mod reference;
+mod scheme;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::CliError;
 use super::super::aligned::Aligned;
-use super::super::tables::{OwnedTable, Plan};
+use super::super::tables::{Plan, Terms};
 use super::super::voting::Workers;
 
 /// Fewest timed pieces of a measurement: a median needs some.
@@ -84,8 +84,8 @@ pub fn measure(
     let expected = median * (f64::from(budget.n) + f64::from(SELECTING));
     let certificate_s = if expected <= PATIENCE * limit.as_secs_f64() {
         let plan = Plan { method: Method::TwoStage, n0: SELECTING, n: budget.n, alpha: 0.001, target: None };
-        let table = OwnedTable::find_or_make(model, plan)?;
-        Some(middle(&pieces(limit, || workers.certify(&image, &seed, &table.view()?).map(drop))?))
+        let terms = Terms::find_or_make(model, plan)?;
+        Some(middle(&pieces(limit, || workers.certify(&image, &seed, &terms).map(drop))?))
     } else {
         None
     };

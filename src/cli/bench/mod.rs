@@ -2,6 +2,7 @@
 
 mod measure;
 
+use std::io::Write;
 use std::time::Duration;
 
 use ringfence_runtime::Backend;
@@ -54,17 +55,19 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let time = Duration::try_from_secs_f64(args.seconds)
         .map_err(|error| CliError::Usage(format!("--seconds: {error}")))?;
     let budget = Budget { batch: usize::from(args.batch), n: args.n, time };
+    let mut stdout = std::io::stdout();
     if !args.json {
-        println!("model {}, {} MACs", file.name(), macs(&model));
-        println!(
+        writeln!(stdout, "model {}, {} MACs", file.name(), macs(&model))?;
+        writeln!(
+            stdout,
             "{:<12} {:>7} {:>5} {:>12} {:>12} {:>12} {:>9} {:>13}",
             "backend", "threads", "batch", "us/sample", "median", "noise", "GMAC/s", "certificate"
-        );
+        )?;
     }
     for &backend in &backends {
         for &threads in &args.threads {
             let line = measure(&budget, &model, file.name(), backend, usize::from(threads))?;
-            println!("{}", if args.json { to_json(&line)? } else { text(&line) });
+            writeln!(stdout, "{}", if args.json { to_json(&line)? } else { text(&line) })?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Where rows go: standard output, or a file that an interrupted run can be continued from.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CliError;
-use crate::report::{Method, Record, Row, TSV_HEADER, TSV_HEADER_SEQUENTIAL};
+use crate::cli::lines::{Lines, failed, line_bytes, whole_lines, wrong};
+use crate::report::{Generator, Method, Record, Row, TSV_HEADER, TSV_STOP_HEADER, TSV_TEST, TSV_TEST_HEADER};
 
 /// What must be the same for rows to belong to one run; kept beside the rows as `FILE.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,11 +28,31 @@ pub(super) struct Settings {
     pub target_radius: Option<f64>,
     /// The given seed, or none for seeds from the operating system.
     pub seed: Option<String>,
+    /// The generator of the noise.
+    #[serde(default)]
+    pub generator: Generator,
 }
 
 impl Settings {
-    fn tsv_header(&self) -> &'static str {
-        if self.target_radius.is_some() { TSV_HEADER_SEQUENTIAL } else { TSV_HEADER }
+    /// What the table has more in a run with a given seed: the mark that it holds no certificates.
+    pub fn mark<'t>(&self, more: &'t str) -> &'t str {
+        if self.seed.is_some() { more } else { "" }
+    }
+
+    /// The header line of the table, without its line end.
+    fn header(&self) -> String {
+        let stop = if self.target_radius.is_some() { TSV_STOP_HEADER } else { "" };
+        [TSV_HEADER, stop, self.mark(TSV_TEST_HEADER)].concat()
+    }
+
+    /// Reads a row of the table.
+    fn row(&self, line: &str) -> Result<Row, String> {
+        let (expected, found) = (self.header().split('\t').count(), line.split('\t').count());
+        if found != expected {
+            return Err(format!("{found} columns, expected {expected}"));
+        }
+        let row = line.strip_suffix(self.mark(TSV_TEST)).ok_or("column `certificate`: expected `no`")?;
+        Row::from_tsv(row).map_err(|error| error.to_string())
     }
 
     /// Names and values of the first setting that differs.
@@ -47,7 +68,7 @@ impl Settings {
 
 /// The open end of a run's rows.
 pub(super) struct Log {
-    file: Option<(PathBuf, File)>,
+    file: Option<Lines>,
 }
 
 impl Log {
@@ -72,11 +93,10 @@ impl Log {
         }
         if path.exists() {
             check_settings(path, settings)?;
+            let file = Lines::resume(path)?;
             let (rows, keep) = read_rows(path, settings)?;
-            let file =
-                OpenOptions::new().append(true).open(path).map_err(failed(path, "cannot be written"))?;
-            file.set_len(keep).map_err(failed(path, "cannot be written"))?;
-            let mut log = Self { file: Some((path.to_owned(), file)) };
+            file.cut(keep)?;
+            let mut log = Self { file: Some(file) };
             if keep == 0 {
                 log.header(settings, bar)?;
             }
@@ -86,8 +106,7 @@ impl Log {
         let text = serde_json::to_string_pretty(settings)
             .map_err(|error| CliError::failed(beside.display().to_string(), error))?;
         fs::write(&beside, text + "\n").map_err(failed(&beside, "cannot be written"))?;
-        let file = File::create(path).map_err(failed(path, "cannot be written"))?;
-        let mut log = Self { file: Some((path.to_owned(), file)) };
+        let mut log = Self { file: Some(Lines::create(path)?) };
         log.header(settings, bar)?;
         Ok((log, Vec::new()))
     }
@@ -95,20 +114,14 @@ impl Log {
     /// Appends one line; it is in the hands of the operating system when this returns.
     pub fn write(&mut self, line: &str, bar: &ProgressBar) -> Result<(), CliError> {
         match &mut self.file {
-            Some((path, file)) => {
-                file.write_all(format!("{line}\n").as_bytes()).map_err(failed(path, "cannot be written"))
-            }
+            Some(file) => file.write(line),
             None => Ok(bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?),
         }
     }
 
     fn header(&mut self, settings: &Settings, bar: &ProgressBar) -> Result<(), CliError> {
-        if settings.json { Ok(()) } else { self.write(settings.tsv_header(), bar) }
+        if settings.json { Ok(()) } else { self.write(&settings.header(), bar) }
     }
-}
-
-fn failed<'p>(path: &'p Path, action: &'static str) -> impl Fn(std::io::Error) -> CliError + use<'p> {
-    move |source| CliError::File { path: path.to_owned(), action, source }
 }
 
 fn settings_path(path: &Path) -> PathBuf {
@@ -133,33 +146,25 @@ fn check_settings(path: &Path, settings: &Settings) -> Result<(), CliError> {
 
 /// The rows of a file, and the length of the part of it that they fill.
 fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliError> {
-    let header = settings.tsv_header();
-    let text = fs::read_to_string(path).map_err(failed(path, "cannot be read"))?;
     let mut rows = Vec::new();
     let mut keep = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let Some(line_text) = line.strip_suffix('\n') else { break };
-        let wrong =
-            |reason: String| CliError::Usage(format!("{}: line {}: {reason}", path.display(), number + 1));
+    for (number, line) in whole_lines(path)?.iter().enumerate() {
         if settings.json {
-            if is_summary(line_text) {
+            if is_summary(line) {
                 break;
             }
-            let record: Record = serde_json::from_str(line_text).map_err(|error| wrong(error.to_string()))?;
+            let record = Record::from_json(line).map_err(|error| wrong(path, number, &error.to_string()))?;
             rows.push(record.row());
         } else if number == 0 {
-            if line_text != header {
-                return Err(wrong(format!("expected the header `{header}`, found `{line_text}`")));
+            let header = settings.header();
+            if *line != header {
+                let reason = format!("expected the header `{header}`, found `{line}`");
+                return Err(wrong(path, number, &reason));
             }
         } else {
-            let (expected, found) = (header.split('\t').count(), line_text.split('\t').count());
-            let row = Row::from_tsv(line_text).map_err(|error| wrong(error.to_string()))?;
-            if found != expected {
-                return Err(wrong(format!("{found} columns, expected {expected}")));
-            }
-            rows.push(row);
+            rows.push(settings.row(line).map_err(|reason| wrong(path, number, &reason))?);
         }
-        keep += line.len() as u64;
+        keep += line_bytes(line);
     }
     Ok((rows, keep))
 }

@@ -13,10 +13,10 @@ use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
 use super::seed::SeedPlan;
-use super::tables::OwnedTable;
+use super::tables::Terms;
 use super::voting::{ComputeArgs, Workers};
 use super::{CliError, to_json};
-use crate::report::{Method, Row};
+use crate::report::{Generator, Method, Row, TSV_TEST};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +54,9 @@ pub struct Args {
     /// Derive all seeds from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
+    /// Generator of the noise
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    generator: Generator,
     /// Write rows to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -106,10 +109,11 @@ pub fn run(args: Args) -> Result<(), CliError> {
     check_fit(&model, data.as_ref())?;
     let source = (data.as_ref(), args.images.split());
     let request = Request::new(&file, &model, source, args.votes(), args.target_radius);
-    let table = OwnedTable::find_or_make(&model, request.plan)?;
+    let terms = Terms::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let mut arenas = args.compute.arenas(&model);
-    let mut workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
+    let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
+    let mut workers = workers.with_generator(args.generator);
 
     let bar = progress_bar("certify");
     let settings = settings(&args, &request, seeds);
@@ -121,9 +125,9 @@ pub fn run(args: Args) -> Result<(), CliError> {
     bar.reset_eta();
     for &index in indices.iter().filter(|index| !done.contains(index)) {
         let seed = seeds.seed(index)?;
-        let record = request.certify(index, (&seed, seeds.source()), &table, &mut workers)?;
+        let record = request.certify(index, (&seed, seeds.source()), &terms, &mut workers)?;
         let row = record.row();
-        log.write(&if args.json { to_json(&record)? } else { row.to_tsv() }, &bar)?;
+        log.write(&if args.json { to_json(&record)? } else { row.to_tsv() + settings.mark(TSV_TEST) }, &bar)?;
         rows.push(row);
         bar.set_message(certified_so_far(&rows));
         bar.inc(1);
@@ -131,7 +135,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     bar.finish_and_clear();
     let batch = workers.batch();
     let ending =
-        Ending { args: &args, request: &request, model: &model, table: &table, seeds, batch, rows: &rows };
+        Ending { args: &args, request: &request, model: &model, terms: &terms, seeds, batch, rows: &rows };
     ending.conclude(&mut log)
 }
 
@@ -147,6 +151,7 @@ fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
         alpha: request.plan.alpha,
         target_radius: request.plan.target,
         seed: seeds.given_hex(),
+        generator: args.generator,
     }
 }
 

@@ -5,23 +5,23 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate::Radius;
+use ringfence_runtime::certificate::Lookup;
 use serde_json::{Map, Value, json};
 
 use super::Args;
 use super::log::Log;
 use crate::cli::request::Request;
 use crate::cli::seed::SeedPlan;
-use crate::cli::tables::OwnedTable;
+use crate::cli::tables::Terms;
 use crate::cli::{CliError, to_json};
-use crate::report::{CERTIFY_SCHEMA, Curve, Method, Row, Stops, Summary, certified_accuracy_svg};
+use crate::report::{CERTIFY_SCHEMA, Curve, Generator, Method, Row, Stops, Summary, certified_accuracy_svg};
 
 /// What a run came to.
 pub(super) struct Ending<'r> {
     pub args: &'r Args,
     pub request: &'r Request<'r>,
     pub model: &'r Model<'r>,
-    pub table: &'r OwnedTable,
+    pub terms: &'r Terms<'r>,
     pub seeds: SeedPlan,
     /// Samples that a thread computes side by side.
     pub batch: usize,
@@ -92,6 +92,7 @@ impl Ending<'_> {
                 "n": plan.n,
                 "alpha": plan.alpha,
                 "sigma": sigma,
+                "generator": self.args.generator,
                 "seed": self.seeds.given_hex(),
                 "certificate": self.seeds == SeedPlan::Os,
                 "model": model,
@@ -133,6 +134,10 @@ impl Ending<'_> {
                 format!("{us:.1} us a noisy sample, {image:.3} s an image")
             },
         );
+        let votes = match self.args.generator {
+            Generator::Xoshiro => votes,
+            Generator::ChaCha8 => votes + ", noise of chacha8",
+        };
         let statement = match method {
             Method::Sequential => "certificate and each refutation",
             Method::TwoStage | Method::SingleStage => "certificate",
@@ -169,12 +174,12 @@ impl Ending<'_> {
 
     fn draw(&self, path: &Path) -> Result<(), CliError> {
         let Request { plan, model, sigma, data, .. } = self.request;
-        let view = self.table.view()?;
-        let most = view.target().map(Radius::units).or(view.entry(plan.n));
-        let limit = f64::from(most.unwrap_or(0)) / 1_048_576.0;
+        let most = self.terms.target().or_else(|| self.terms.radius(plan.n));
+        let limit = most.map_or(0.0, |radius| f64::from(radius.units()) / 1_048_576.0);
+        let mark = if self.seeds == SeedPlan::Os { "" } else { "Replay or test with a given seed. " };
         let stem = Path::new(model).file_stem().map_or_else(|| model.into(), |stem| stem.to_string_lossy());
         let svg = certified_accuracy_svg(
-            &format!("Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
+            &format!("{mark}Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
             &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit }],
         );
         std::fs::write(path, svg).map_err(|source| CliError::File {

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::cli::CliError;
 use crate::cli::seed::{SeedPlan, to_hex};
-use crate::cli::tables::OwnedTable;
+use crate::cli::tables::Terms;
 use crate::cli::voting::Workers;
-use crate::report::SeedSource;
+use crate::report::{SeedSource, TSV_TEST};
 
 /// How samples vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -28,9 +28,9 @@ pub(super) enum Rule {
 }
 
 /// What is asked of an image.
-pub(super) enum Task {
-    /// Cohen's PREDICT with this table of least significant counts.
-    Predict(OwnedTable),
+pub(super) enum Task<'a> {
+    /// Cohen's PREDICT with these least significant counts.
+    Predict(Terms<'a>),
     /// The class of the image itself.
     Clean,
     /// The winner of a vote.
@@ -38,7 +38,7 @@ pub(super) enum Task {
 }
 
 impl Rule {
-    pub fn task(self) -> Task {
+    pub fn task(self) -> Task<'static> {
         match self {
             Self::Clean => Task::Clean,
             Self::Prediction => Task::Vote(Vote::Prediction),
@@ -77,17 +77,18 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// One line of the table, without its line end.
+    /// One line of the table, without its line end; marked if the seed was given.
     pub fn to_tsv(&self) -> String {
         let or_dash = |number: Option<usize>| number.map_or("-".to_owned(), |number| number.to_string());
         format!(
-            "{}\t{}\t{}\t{}\t{}\t{:.6}",
+            "{}\t{}\t{}\t{}\t{}\t{:.6}{}",
             or_dash(self.idx),
             or_dash(self.label),
             self.predict,
             self.class.as_deref().unwrap_or("-"),
             or_dash(self.correct.map(usize::from)),
-            self.time_s
+            self.time_s,
+            if self.seed_source == Some(SeedSource::Given) { TSV_TEST } else { "" }
         )
     }
 }
@@ -96,13 +97,18 @@ impl Answer {
 pub(super) struct Oracle<'m, 'a, 's> {
     pub model: &'m Model<'a>,
     pub workers: Workers<'m, 'a, 's>,
-    pub task: Task,
+    pub task: Task<'a>,
     /// Samples an image.
     pub n: u32,
     pub seeds: SeedPlan,
 }
 
 impl Oracle<'_, '_, '_> {
+    /// Whether noise is drawn from a given seed, so that answers hold no statement.
+    pub fn is_test(&self) -> bool {
+        !matches!(self.task, Task::Clean) && self.seeds.source() == SeedSource::Given
+    }
+
     /// The answer for an image, whose index and label are given where it has them.
     pub fn answer(&mut self, chw: &[u8], place: Option<(usize, usize)>) -> Result<Answer, CliError> {
         let start = Instant::now();
@@ -112,8 +118,8 @@ impl Oracle<'_, '_, '_> {
         let (idx, label) = (place.map(|(idx, _)| idx), place.map(|(_, label)| label));
         let seed = self.seeds.seed(idx.unwrap_or(0))?;
         let (class, scores) = match &self.task {
-            Task::Predict(table) => {
-                let prediction = self.workers.predict(&image, &seed, &table.view()?)?;
+            Task::Predict(terms) => {
+                let prediction = self.workers.predict(&image, &seed, terms)?;
                 let counts = prediction.counts().iter().map(|&count| u64::from(count)).collect();
                 (prediction.class(), counts)
             }

@@ -15,10 +15,11 @@ use super::compile::progress_bar;
 use super::data_args::{DATA_FLAGS, DataArgs};
 use super::model_file::{ModelFile, check_fit};
 use super::seed::{SeedPlan, to_hex};
-use super::tables::{OwnedTable, Plan};
+use super::tables::{Plan, Terms};
 use super::voting::{ComputeArgs, Workers};
 use super::{CliError, to_json};
 use crate::data::{Dataset, Split};
+use crate::report::{Generator, TSV_TEST_HEADER};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +54,9 @@ pub struct Args {
     /// Derive all seeds from these hexadecimal digits: a replay or test
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
+    /// Generator of the noise
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    generator: Generator,
     /// Write JSON lines (schema ringfence.predict/1) instead of a tab-separated table
     #[arg(long)]
     json: bool,
@@ -99,12 +103,13 @@ pub fn run(args: Args) -> Result<(), CliError> {
         Some(rule) => rule.task(),
         None => {
             let plan = Plan { method: Method::Predict, n0: 0, n: args.n, alpha: args.alpha, target: None };
-            Task::Predict(OwnedTable::find_or_make(&model, plan)?)
+            Task::Predict(Terms::find_or_make(&model, plan)?)
         }
     };
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let mut arenas = args.compute.arenas(&model);
     let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
+    let workers = workers.with_generator(args.generator);
     let mut oracle = Oracle { model: &model, workers, task, n: args.n, seeds };
     let answers = answer_all(&args, &source, &mut oracle)?;
     conclude(&args, &file, &source, &oracle, &answers)
@@ -122,7 +127,8 @@ fn answer_all(
         Ok(bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?)
     };
     if !args.json {
-        writeln!(std::io::stdout(), "{}", answer::TSV_HEADER)?;
+        let mark = if oracle.is_test() { TSV_TEST_HEADER } else { "" };
+        writeln!(std::io::stdout(), "{}{mark}", answer::TSV_HEADER)?;
     }
     let mut answers = Vec::new();
     match source {
@@ -178,7 +184,9 @@ fn conclude(
             "n": args.n,
             "alpha": args.vote.is_none().then_some(args.alpha),
             "sigma": f64::from_bits(model.noise().sigma_bits),
+            "generator": args.generator,
             "seed": oracle.seeds.given_hex(),
+            "test": oracle.is_test(),
             "model": file.name(),
             "model_sha256": to_hex(&model.sha256()),
             "data": data,
@@ -192,5 +200,8 @@ fn conclude(
         format!(", {us:.1} us a sample ({}, threads {})", compute.backend().name(), compute.threads())
     });
     writeln!(stdout, "\n{known}{abstain} abstained{speed}")?;
+    if oracle.is_test() {
+        writeln!(stdout, "Seeds derive from a given one: this is a replay or test, no statement is made.")?;
+    }
     Ok(())
 }

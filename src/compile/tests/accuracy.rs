@@ -7,7 +7,7 @@ use super::super::validate::{Images, validate};
 use super::super::{ActivationBits, CompileError, Options, compile, samples};
 use super::Pictures;
 use crate::data::Dataset;
-use crate::onnx::testing::{Builder, random_network};
+use crate::onnx::testing::{Builder, random_network, random_unet};
 use crate::onnx::{FloatModel, parse};
 
 fn options(sigma: f64) -> Options {
@@ -22,10 +22,16 @@ fn classes(file: &[u8]) -> usize {
 /// Every activation of random networks, in every spelling and with every kind of fusion, follows the float network.
 #[test]
 fn every_layer_follows_the_float_network() {
-    for (seed, activation_bits, least) in (0..90).map(|seed| {
-        if seed < 60 { (seed, ActivationBits::Eight, 22.0) } else { (seed - 60, ActivationBits::Seven, 16.0) }
-    }) {
-        let (file, shape) = random_network(seed);
+    let kinds = [
+        (random_network as fn(u64) -> (Vec<u8>, [usize; 3]), 60, ActivationBits::Eight, 22.0),
+        (random_network, 30, ActivationBits::Seven, 16.0),
+        (random_unet, 30, ActivationBits::Eight, 20.0),
+        (random_unet, 15, ActivationBits::Seven, 14.0),
+    ];
+    let cases = kinds
+        .into_iter()
+        .flat_map(|(make, seeds, bits, least)| (0..seeds).map(move |seed| (seed, make(seed), bits, least)));
+    for (seed, (file, shape), activation_bits, least) in cases {
         let data = Pictures::new(shape, classes(&file));
         let options = Options { activation_bits, ..options(0.25) };
         let compiled = compile(&file, "random", &data, &options).unwrap();

@@ -3,7 +3,7 @@
 use ndarray::arr1;
 
 use super::super::fold::{Folded, fold};
-use crate::onnx::testing::{Builder, evaluate, float, ints, random_network};
+use crate::onnx::testing::{Builder, evaluate, float, ints, random_network, random_unet};
 use crate::onnx::{Affine, Op, parse};
 
 fn folded(file: &[u8]) -> Result<Folded, String> {
@@ -14,8 +14,9 @@ fn folded(file: &[u8]) -> Result<Folded, String> {
 
 #[test]
 fn folded_graphs_compute_the_same() {
-    for seed in 0..60 {
-        let (file, [channels, height, width]) = random_network(seed);
+    for seed in 0..80 {
+        let (file, [channels, height, width]) =
+            if seed < 60 { random_network(seed) } else { random_unet(seed) };
         let graph = parse(&file).unwrap();
         let Folded { graph: after, input } = folded(&file).unwrap();
         let image: Vec<f32> =

@@ -1,12 +1,13 @@
 //! What becomes of a graph: fusion, memory, file, and the errors on the way.
 
+use ringfence_runtime::plan::Rescale;
 use ringfence_runtime::{Model, Op};
 
 use super::super::inspect::inspect;
 use super::super::meta::Meta;
 use super::super::{ActivationBits, CompileError, Options, compile};
 use super::Pictures;
-use crate::onnx::testing::{Builder, int, ints};
+use crate::onnx::testing::{Builder, int, ints, string};
 
 /// ResNet-8 of MLPerf Tiny on 3x32x32, 10 classes, all weights alike.
 fn resnet8() -> Vec<u8> {
@@ -122,6 +123,60 @@ fn sums_and_relus_that_cannot_be_fused_stand_alone() {
     let ops: Vec<Op> = model.ops().collect();
     assert!(matches!(&ops[..], [Op::Conv(_), Op::Add(relu), Op::Add(sum), Op::Logits(_)]
         if relu.residual.is_none() && sum.residual.is_some()));
+}
+
+/// Two levels of a U-Net. With `shared`, a third layer reads the upsampled map.
+fn small_unet(channels: usize, shared: bool) -> Vec<u8> {
+    let mut b = Builder::new([2, 8, 8]);
+    let x = conv(&mut b, "x", [2, 8], 3, 1);
+    let x = b.node("Relu", &[&x], vec![]);
+    let y = b.node("MaxPool", &[&x], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+    let y = conv(&mut b, &y, [8, channels], 3, 1);
+    let y = b.node("Relu", &[&y], vec![]);
+    let scales = b.weights(&[4], &[1.0, 1.0, 2.0, 2.0]);
+    let modes = vec![string("coordinate_transformation_mode", "asymmetric"), string("nearest_mode", "floor")];
+    let up = b.node("Resize", &[&y, "", &scales], modes);
+    let both = b.node("Concat", &[&up, &x], vec![int("axis", 1)]);
+    let mut x = conv(&mut b, &both, [channels + 8, channels], 1, 1);
+    if shared {
+        x = b.node("Add", &[&x, &up], vec![]);
+    }
+    let x = b.node("GlobalAveragePool", &[&x], vec![]);
+    let x = b.node("Flatten", &[&x], vec![]);
+    let w = b.weights(&[channels, 3], &pattern(3 * channels));
+    let x = b.node("MatMul", &[&x, &w], vec![]);
+    b.finish(&x)
+}
+
+#[test]
+fn upsampling_is_part_of_the_join_that_alone_reads_it() {
+    let data = Pictures::new([2, 8, 8], 3);
+    for (shared, wanted) in [
+        (false, ["conv", "maxpool", "conv", "join", "conv", "pool", "logits"].as_slice()),
+        (true, &["conv", "maxpool", "conv", "join", "join", "conv", "pool", "logits"]),
+    ] {
+        let file = compile(&small_unet(4, shared), "", &data, &small_options()).unwrap();
+        let model = Model::parse(&file).unwrap();
+        let report = inspect(&model);
+        assert_eq!(report.layers.iter().map(|layer| layer.kind).collect::<Vec<_>>(), wanted);
+        let ops: Vec<Op> = model.ops().collect();
+        let (Op::Join(join), Op::MaxPool(pool)) = (&ops[3 + usize::from(shared)], &ops[1]) else { panic!() };
+        let second = join.second.unwrap();
+        assert_eq!(join.input.tensor.height, if shared { 8 } else { 4 });
+        assert_eq!((join.output.tensor.channels, second.operand.index), (12, pool.input.index));
+        // Operands share a range: both are copied, their rules multiply by one.
+        let copied = |rule: Rescale| i32::from(rule.mul) << rule.shift == 1 << 15;
+        assert!(copied(join.rescale) && copied(second.rescale), "{join:?}");
+        assert_eq!([join.output, join.input, second.operand].map(|t| t.tensor.zero_point), [0; 3]);
+        let absorbed = &Meta::of(&model).unwrap().layers[3 + usize::from(shared)].absorbed;
+        assert_eq!(absorbed.is_empty(), shared, "{absorbed:?}");
+    }
+    let error = error_of(&small_unet(6, false), &data, &small_options());
+    assert!(
+        error
+            .contains("(Concat) on [N, 6, 8, 8] and [N, 8, 8, 8]: 6 channels before those of the second map"),
+        "{error}"
+    );
 }
 
 fn error_of(file: &[u8], data: &Pictures, options: &Options) -> String {

@@ -41,11 +41,28 @@ pub fn evaluate(graph: &Graph, image: &[f32]) -> Vec<f64> {
                 let plane = input(0).len() / node.shape.channels();
                 input(0).chunks(plane).map(|plane| plane.iter().sum::<f64>() / plane.len() as f64).collect()
             }
+            Op::MaxPool => {
+                let (_, height, width) = sides(graph.nodes[node.inputs[0]].shape);
+                let at = |(c, y, x)| input(0)[(c * height + y) * width + x];
+                let four = |(c, y, x)| [0, 1, 2, 3].map(|i| at((c, 2 * y + i / 2, 2 * x + i % 2)));
+                places(node.shape).map(|place| four(place).into_iter().fold(f64::MIN, f64::max)).collect()
+            }
+            Op::Upsample => {
+                let (_, height, width) = sides(graph.nodes[node.inputs[0]].shape);
+                places(node.shape).map(|(c, y, x)| input(0)[(c * height + y / 2) * width + x / 2]).collect()
+            }
+            Op::Concat => [input(0), input(1)].concat(),
             Op::Flatten => input(0).to_vec(),
         };
         values.push(value);
     }
     values.swap_remove(graph.output)
+}
+
+/// Channels, rows and columns in the order of the values.
+fn places(shape: Shape) -> impl Iterator<Item = (usize, usize, usize)> {
+    let (channels, height, width) = sides(shape);
+    (0..channels * height * width).map(move |i| (i / width / height, i / width % height, i % width))
 }
 
 fn sides(shape: Shape) -> (usize, usize, usize) {

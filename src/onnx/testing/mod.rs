@@ -6,4 +6,4 @@ mod random;
 
 pub use build::{Builder, float, int, ints, string, tensor};
 pub use evaluate::evaluate;
-pub use random::random_network;
+pub use random::{random_network, random_unet};

@@ -1,9 +1,9 @@
-//! Random residual networks in the spellings that exporters use.
+//! Random residual networks and U-Nets in the spellings that exporters use.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::build::{Builder, float, int, ints};
+use super::build::{Builder, float, int, ints, string};
 
 /// A small random network and the shape of its image. The same seed gives the same network.
 pub fn random_network(seed: u64) -> (Vec<u8>, [usize; 3]) {
@@ -15,6 +15,19 @@ pub fn random_network(seed: u64) -> (Vec<u8>, [usize; 3]) {
     for _ in 0..1 + net.pick(2) {
         x = net.block(x);
     }
+    let logits = net.head(x);
+    (net.builder.finish(&logits), image)
+}
+
+/// A small random U-Net and the shape of its image. The same seed gives the same network.
+pub fn random_unet(seed: u64) -> (Vec<u8>, [usize; 3]) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let image = [1 + pick(&mut random, 4), 8 + 4 * pick(&mut random, 3), 8 + 4 * pick(&mut random, 3)];
+    let mut net = Net { builder: Builder::new(image), random, shape: image };
+    let x = net.normalise("x".into());
+    let x = net.same(x);
+    let levels = 1 + net.pick(2);
+    let x = net.hourglass(x, levels);
     let logits = net.head(x);
     (net.builder.finish(&logits), image)
 }
@@ -108,6 +121,52 @@ impl Net {
         let x = self.conv(x, outputs, stride, false);
         let x = if self.pick(3) > 0 { self.batch_norm(x) } else { x };
         self.builder.node("Relu", &[&x], vec![])
+    }
+
+    /// A convolution that keeps the size, to a multiple of four channels, perhaps normalised, mostly with a ReLU.
+    fn same(&mut self, x: String) -> String {
+        let outputs = 4 + 4 * self.pick(4);
+        let x = self.conv(x, outputs, 1, true);
+        let x = if self.pick(2) == 0 { self.batch_norm(x) } else { x };
+        if self.pick(4) == 0 { x } else { self.builder.node("Relu", &[&x], vec![]) }
+    }
+
+    /// Down, deeper, up again, and beside what was there.
+    fn hourglass(&mut self, x: String, levels: usize) -> String {
+        let [kept, height, width] = self.shape;
+        let mut attributes = vec![ints("kernel_shape", &[2; 2]), ints("strides", &[2; 2])];
+        if self.pick(2) == 0 {
+            attributes.extend([ints("pads", &[0; 4]), int("ceil_mode", self.pick(2) as i64)]);
+        }
+        let y = self.builder.node("MaxPool", &[&x], attributes);
+        self.shape = [kept, height / 2, width / 2];
+        let y = self.same(y);
+        let y = if levels > 1 { self.hourglass(y, levels - 1) } else { y };
+        let up = self.upsample(&y);
+        let operands = if self.pick(2) == 0 { [&up, &x] } else { [&x, &up] };
+        self.shape = [kept + self.shape[0], height, width];
+        let y = self.builder.node("Concat", &operands.map(String::as_str), vec![int("axis", 1)]);
+        let y = if self.pick(4) == 0 { self.builder.node("Relu", &[&y], vec![]) } else { y };
+        self.same(y)
+    }
+
+    fn upsample(&mut self, x: &str) -> String {
+        let [channels, height, width] = self.shape.map(|side| side as i64);
+        let (coordinates, rounding) =
+            [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")][self.pick(2)];
+        let mut attributes = vec![
+            string("coordinate_transformation_mode", coordinates),
+            string("nearest_mode", rounding),
+            string("mode", "nearest"),
+            float("cubic_coeff_a", -0.75),
+        ];
+        if self.pick(2) == 0 {
+            let scales = self.builder.weights(&[4], &[1.0, 1.0, 2.0, 2.0]);
+            return self.builder.node("Resize", &[x, "", &scales], attributes);
+        }
+        attributes.truncate(3);
+        let sizes = self.builder.integers(&[1, channels, 2 * height, 2 * width]);
+        self.builder.node("Resize", &[x, "", "", &sizes], attributes)
     }
 
     /// Two convolutions and a shortcut: the value itself, or a projection.

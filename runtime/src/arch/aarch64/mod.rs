@@ -6,7 +6,8 @@ mod neon;
 mod outputs;
 
 use super::Backend;
-use crate::ops::{self, ConvJob};
+use crate::noise::OneByOne;
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -24,7 +25,15 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// # Safety
 /// The backend is available.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<OneByOne>(job);
+}
+
+/// See [`Session::unweighted`](super::Session::unweighted). As above.
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 /// Kernels here set nothing up.

@@ -4,13 +4,14 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
+mod gather;
 mod requant256;
 mod requant512;
 mod scan;
-mod tiles;
 
 use super::Backend;
-use crate::ops::{self, ConvJob};
+use crate::noise::OneByOne;
+use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -19,7 +20,7 @@ pub(super) fn is_available(backend: Backend) -> bool {
         Backend::Avx2 => has_avx2(),
         Backend::AvxVnni => has_avxvnni(),
         Backend::Avx512Vnni => has_avx512vnni(),
-        Backend::Amx => has_avx512vnni() && tiles::are_permitted(),
+        Backend::Amx => has_avx512vnni() && amx::are_permitted(),
         _ => false,
     }
 }
@@ -34,18 +35,42 @@ pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
         Backend::Avx2 | Backend::AvxVnni => unsafe { copy_avx2(job) },
         // SAFETY: by the contract of this function.
         Backend::Avx512Vnni | Backend::Amx => unsafe { copy_avx512(job) },
-        _ => write_copy(job),
+        _ => write_copy::<OneByOne>(job),
     }
 }
 
 #[target_feature(enable = "avx2")]
 fn copy_avx2(job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<gather::Avx2>(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn copy_avx512(job: CopyJob<'_>) {
-    write_copy(job);
+    write_copy::<gather::Avx512>(job);
+}
+
+/// See [`Session::unweighted`](super::Session::unweighted).
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn unweighted(backend: Backend, job: UnweightedJob<'_>) {
+    match backend {
+        // SAFETY: by the contract of this function.
+        Backend::Avx2 | Backend::AvxVnni => unsafe { unweighted_avx2(job) },
+        // SAFETY: by the contract of this function.
+        Backend::Avx512Vnni | Backend::Amx => unsafe { unweighted_avx512(job) },
+        _ => ops::unweighted(job),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn unweighted_avx2(job: UnweightedJob<'_>) {
+    ops::unweighted(job);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn unweighted_avx512(job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 /// What kernels set up once for many operations.

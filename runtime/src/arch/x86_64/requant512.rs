@@ -29,6 +29,7 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub fn new(plan: &ConvPlan<'a>, block: usize) -> Self {
         let (filter, channel) = (&plan.filter, block * BLOCK);
@@ -56,12 +57,12 @@ pub(super) struct Tail {
     /// Eight bits, zero point and lower clamp 0, as after a ReLU: packing clamps already.
     is_plain: bool,
     /// Bytes from one pixel to the next.
-    stored: usize,
-    residual: Option<Residual>,
+    pub stored: usize,
+    pub residual: Option<Residual>,
 }
 
 #[derive(Clone, Copy)]
-struct Residual {
+pub(super) struct Residual {
     zero_point: __m512i,
     shift: __m128i,
     mul: __m512i,
@@ -70,6 +71,7 @@ struct Residual {
 }
 
 impl Tail {
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub fn new(plan: &ConvPlan<'_>) -> Self {
         let zero_point = plan.output.zero_point;
@@ -114,34 +116,106 @@ impl Residual {
 /// that hold all pixels.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn finish<const P: usize>(
+pub(super) unsafe fn finish<const P: usize, const R: bool>(
     acc: [__m512i; QUAD],
     block: &Block<'_>,
     tail: &Tail,
     output: *mut u8,
     residual: *const u8,
 ) {
-    let transpose = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     let [a, b, c, d] = acc.map(|acc| _mm512_srav_epi32(acc, block.pre));
-    let mut low = _mm512_mulhrs_epi16(_mm512_packs_epi32(a, b), block.mul);
-    let mut high = _mm512_mulhrs_epi16(_mm512_packs_epi32(c, d), block.mul);
-    if let Some(rule) = &tail.residual {
-        // SAFETY: by the contract of this function.
-        let pixels = unsafe { load::<P>(residual, tail.stored, block.stored) };
-        let pixels = _mm512_permutexvar_epi32(transpose, pixels);
-        let zero = _mm512_setzero_si512();
-        low = _mm512_adds_epi16(low, rule.rescale(_mm512_unpacklo_epi8(pixels, zero)));
-        high = _mm512_adds_epi16(high, rule.rescale(_mm512_unpackhi_epi8(pixels, zero)));
-    }
-    let bytes = if tail.is_plain {
-        _mm512_packus_epi16(low, high)
-    } else {
-        let [low, high] = [low, high].map(|sum| _mm512_adds_epi16(sum, tail.zero_point));
-        _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(low, high), tail.lo), tail.top)
-    };
-    let bytes = _mm512_permutexvar_epi32(transpose, bytes);
+    let low = _mm512_mulhrs_epi16(_mm512_packs_epi32(a, b), block.mul);
+    let high = _mm512_mulhrs_epi16(_mm512_packs_epi32(c, d), block.mul);
     // SAFETY: by the contract of this function.
-    unsafe { store::<P>(bytes, output, tail.stored, block.stored) };
+    unsafe {
+        let bytes = tail.narrow::<R>(low, high, || load::<P>(residual, tail.stored, block.stored));
+        store::<P>(bytes, output, tail.stored, block.stored);
+    }
+}
+
+/// Constants of two neighbouring blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Pair {
+    bias: [__m512i; 2],
+    pre: [__m512i; 2],
+    /// i16: lane `l` of 128 bits holds multipliers `4 l..4 l + 4` of the first block, then of the second.
+    mul: __m512i,
+}
+
+impl Pair {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub fn new([first, second]: [&Block<'_>; 2]) -> Self {
+        Self {
+            bias: [first.bias, second.bias],
+            pre: [first.pre, second.pre],
+            mul: _mm512_unpacklo_epi64(first.mul, second.mul),
+        }
+    }
+
+    /// Requantises and stores two neighbouring pixels of both blocks. `acc` lacks the biases: the first pixel's sums of
+    /// both blocks, then the second's.
+    ///
+    /// # Safety
+    /// As [`finish`]; all outputs of both blocks are stored.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub unsafe fn finish<const R: bool>(
+        &self,
+        acc: [__m512i; QUAD],
+        tail: &Tail,
+        output: *mut u8,
+        residual: *const u8,
+    ) {
+        let sum = |i: usize| _mm512_srav_epi32(_mm512_add_epi32(acc[i], self.bias[i % 2]), self.pre[i % 2]);
+        let low = _mm512_mulhrs_epi16(_mm512_packs_epi32(sum(0), sum(1)), self.mul);
+        let high = _mm512_mulhrs_epi16(_mm512_packs_epi32(sum(2), sum(3)), self.mul);
+        let step = tail.stored;
+        // SAFETY: by the contract of this function, with 32 channels a pixel.
+        unsafe {
+            let bytes = tail.narrow::<R>(low, high, || {
+                if step == 2 * BLOCK {
+                    return _mm512_loadu_si512(residual.cast());
+                }
+                let first = _mm256_loadu_si256(residual.cast());
+                let second = _mm256_loadu_si256(residual.wrapping_add(step).cast());
+                _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second)
+            });
+            if step == 2 * BLOCK {
+                return _mm512_storeu_si512(output.cast(), bytes);
+            }
+            _mm256_storeu_si256(output.cast(), _mm512_castsi512_si256(bytes));
+            _mm256_storeu_si256(output.wrapping_add(step).cast(), _mm512_extracti64x4_epi64::<1>(bytes));
+        }
+    }
+}
+
+impl Tail {
+    /// Packs 16-bit values to bytes, sixteen for each of four pixels, or of two pixels of two blocks, in order. A
+    /// residual is loaded in that order and added.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    fn narrow<const R: bool>(
+        &self,
+        mut low: __m512i,
+        mut high: __m512i,
+        residual: impl FnOnce() -> __m512i,
+    ) -> __m512i {
+        let transpose = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        if R && let Some(rule) = &self.residual {
+            let pixels = _mm512_permutexvar_epi32(transpose, residual());
+            let zero = _mm512_setzero_si512();
+            low = _mm512_adds_epi16(low, rule.rescale(_mm512_unpacklo_epi8(pixels, zero)));
+            high = _mm512_adds_epi16(high, rule.rescale(_mm512_unpackhi_epi8(pixels, zero)));
+        }
+        let bytes = if self.is_plain {
+            _mm512_packus_epi16(low, high)
+        } else {
+            let [low, high] = [low, high].map(|sum| _mm512_adds_epi16(sum, self.zero_point));
+            _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(low, high), self.lo), self.top)
+        };
+        _mm512_permutexvar_epi32(transpose, bytes)
+    }
 }
 
 /// The bytes of four pixels `stride` apart (of `P < 4` the first one only), sixteen each.
@@ -155,8 +229,13 @@ unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask
         // SAFETY: the pixels lie one after the other.
         return unsafe { _mm512_loadu_si512(pixels.cast()) };
     }
-    // SAFETY: other bytes than the stored ones are not accessed.
-    let pixel = |i: usize| unsafe { _mm_maskz_loadu_epi8(stored, pixels.wrapping_add(i * stride).cast()) };
+    let pixel = |i: usize| {
+        let at = pixels.wrapping_add(i * stride).cast();
+        // SAFETY: other bytes than the stored ones are not accessed.
+        unsafe {
+            if stored == u16::MAX { _mm_loadu_si128(at) } else { _mm_maskz_loadu_epi8(stored, at.cast()) }
+        }
+    };
     let mut all = _mm512_zextsi128_si512(pixel(0));
     if P >= QUAD {
         all = _mm512_inserti32x4::<1>(all, pixel(1));
@@ -180,7 +259,13 @@ unsafe fn store<const P: usize>(all: __m512i, pixels: *mut u8, stride: usize, st
     let pixel = |i: usize, bytes| {
         let at = pixels.wrapping_add(i * stride);
         // SAFETY: other bytes than the stored ones are not accessed.
-        unsafe { _mm_mask_storeu_epi8(at.cast(), stored, bytes) };
+        unsafe {
+            if stored == u16::MAX {
+                _mm_storeu_si128(at.cast(), bytes);
+            } else {
+                _mm_mask_storeu_epi8(at.cast(), stored, bytes);
+            }
+        }
     };
     pixel(0, _mm512_castsi512_si128(all));
     if P >= QUAD {

@@ -73,24 +73,57 @@ impl Conv {
 #[derive(Clone, Debug)]
 pub enum Layer {
     Conv(Conv),
-    Add { a: Sum, b: Option<Sum>, output: usize, relu: bool },
-    Pool { input: usize, output: usize, bias: i32, pre: u8, mul: i16 },
-    Logits { input: usize, weights: Weights },
+    Add {
+        a: Sum,
+        b: Option<Sum>,
+        output: usize,
+        relu: bool,
+    },
+    Pool {
+        input: usize,
+        output: usize,
+        bias: i32,
+        pre: u8,
+        mul: i16,
+    },
+    MaxPool {
+        input: usize,
+        output: usize,
+        relu: bool,
+    },
+    /// Operands of the output's height and width or of half of them.
+    Join {
+        a: Sum,
+        b: Option<Sum>,
+        output: usize,
+        relu: bool,
+    },
+    Logits {
+        input: usize,
+        weights: Weights,
+    },
 }
 
 impl Layer {
     pub fn inputs(&self) -> Vec<usize> {
         match self {
             Self::Conv(conv) => [conv.input].into_iter().chain(conv.residual.map(|r| r.tensor)).collect(),
-            Self::Add { a, b, .. } => [a.tensor].into_iter().chain(b.map(|b| b.tensor)).collect(),
-            Self::Pool { input, .. } | Self::Logits { input, .. } => vec![*input],
+            Self::Add { a, b, .. } | Self::Join { a, b, .. } => {
+                [a.tensor].into_iter().chain(b.map(|b| b.tensor)).collect()
+            }
+            Self::Pool { input, .. } | Self::MaxPool { input, .. } | Self::Logits { input, .. } => {
+                vec![*input]
+            }
         }
     }
 
     pub fn output(&self) -> Option<usize> {
         match self {
             Self::Conv(conv) => Some(conv.output),
-            Self::Add { output, .. } | Self::Pool { output, .. } => Some(*output),
+            Self::Add { output, .. }
+            | Self::Pool { output, .. }
+            | Self::MaxPool { output, .. }
+            | Self::Join { output, .. } => Some(*output),
             Self::Logits { .. } => None,
         }
     }

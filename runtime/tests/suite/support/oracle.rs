@@ -26,6 +26,18 @@ impl Network {
                     let mean = |c| requant(channel(c) + i64::from(*bias), *pre, *mul);
                     live[*output] = (0..from.channels).map(|c| finish(mean(c), to, false)).collect();
                 }
+                Layer::MaxPool { input, output, relu } => {
+                    live[*output] = self.max_pool(&live[*input], *input, *output, *relu);
+                }
+                Layer::Join { a, b, output, relu } => {
+                    let operands = [Some(a), b.as_ref()];
+                    let operands: Vec<_> = operands
+                        .into_iter()
+                        .flatten()
+                        .map(|sum| (sum.tensor, self.scaled(sum, &live)))
+                        .collect();
+                    live[*output] = self.join(&operands, *output, *relu);
+                }
                 Layer::Logits { input, weights } => {
                     let x = &live[*input];
                     return (written, (0..self.classes).map(|o| weights.apply(o, |k| x[k])).collect());
@@ -75,6 +87,33 @@ impl Network {
         y
     }
 
+    fn max_pool(&self, x: &Values, input: usize, output: usize, relu: bool) -> Values {
+        let (from, to) = (&self.tensors[input], &self.tensors[output]);
+        let mut y = Vec::new();
+        for (row, column, c) in places(to) {
+            let at = |i: usize| {
+                let (row, column) = (2 * row + i / 2, 2 * column + i % 2);
+                x[(row * from.width + column) * from.channels + c] - i64::from(from.zero_point)
+            };
+            y.push(finish((0..4).map(at).max().unwrap(), to, relu));
+        }
+        y
+    }
+
+    /// Operands: their tensor, and their values at the scale of the output.
+    fn join(&self, operands: &[(usize, Values)], output: usize, relu: bool) -> Values {
+        let to = &self.tensors[output];
+        let mut y = Vec::new();
+        for (row, column, c) in places(to) {
+            let first = self.tensors[operands[0].0].channels;
+            let ((tensor, values), c) = if c < first { (&operands[0], c) } else { (&operands[1], c - first) };
+            let from = &self.tensors[*tensor];
+            let (row, column) = (row * from.height / to.height, column * from.width / to.width);
+            y.push(finish(values[(row * from.width + column) * from.channels + c], to, relu));
+        }
+        y
+    }
+
     fn scaled(&self, sum: &Sum, live: &[Values]) -> Values {
         let zero_point = i64::from(self.tensors[sum.tensor].zero_point);
         let scale = |&u: &i64| (((u - zero_point) << sum.shift) * i64::from(sum.mul) + 0x4000) >> 15;
@@ -90,6 +129,12 @@ impl Weights {
         let acc: i64 = w.iter().enumerate().map(|(k, &w)| i64::from(w) * value(k)).sum();
         requant(acc + i64::from(self.bias[o]), self.pre[o], self.mul[o])
     }
+}
+
+/// Rows, columns and channels in the order of a tensor.
+fn places(s: &Shape) -> impl Iterator<Item = (usize, usize, usize)> {
+    let (width, channels) = (s.width, s.channels);
+    (0..s.height * width * channels).map(move |i| (i / channels / width, i / channels % width, i % channels))
 }
 
 fn requant(acc: i64, pre: u8, mul: i16) -> i64 {

@@ -1,5 +1,7 @@
 //! Random networks.
 
+use ringfence_runtime::format::layout::MAX_DEPTH;
+
 use super::network::{Conv, Layer, Network, Shape, Sum, Weights};
 
 /// SplitMix64.
@@ -198,6 +200,40 @@ impl Network {
         output
     }
 
+    fn push_max_pool(&mut self, rng: &mut Rng, input: usize) -> usize {
+        let from = self.tensors[input];
+        let (height, width, border) = (from.height / 2, from.width / 2, rng.size(0, 2));
+        let output = self.tensor(Shape { height, width, border, ..from });
+        self.layers.push(Layer::MaxPool { input, output, relu: rng.chance(50) });
+        output
+    }
+
+    /// Joins channels at the larger of the two sizes, or at twice the size of the first.
+    fn push_join(&mut self, rng: &mut Rng, a: usize, b: Option<usize>, twice: bool) -> usize {
+        let (from, other) = (self.tensors[a], b.map(|b| self.tensors[b]));
+        let times = if twice { 2 } else { 1 };
+        let height = other.map_or(0, |b| b.height).max(times * from.height);
+        let width = other.map_or(0, |b| b.width).max(times * from.width);
+        let channels = from.channels + other.map_or(0, |b| b.channels);
+        let (zero_point, top) = self.levels(rng);
+        let output = self.tensor(Shape { height, width, channels, border: rng.size(0, 2), zero_point, top });
+        let (a, b) = (self.operand(rng, a, output), b.map(|b| self.operand(rng, b, output)));
+        self.layers.push(Layer::Join { a, b, output, relu: rng.chance(50) });
+        output
+    }
+
+    /// Any rule, or one that leaves values as they are; now and then with the same zero point.
+    fn operand(&mut self, rng: &mut Rng, tensor: usize, output: usize) -> Sum {
+        if rng.chance(50) {
+            return sum(rng, tensor);
+        }
+        if rng.chance(70) {
+            self.tensors[output].zero_point = self.tensors[tensor].zero_point.min(self.tensors[output].top);
+        }
+        let shift = rng.size(1, 7) as u8;
+        Sum { tensor, shift, mul: 1 << (15 - shift) }
+    }
+
     fn logits(&mut self, rng: &mut Rng, input: usize) {
         let s = self.tensors[input];
         let weights = weights(rng, self.classes, s.height * s.width * s.channels, Style::Uniform);
@@ -205,10 +241,21 @@ impl Network {
     }
 }
 
-/// One convolution of the given geometry between an expanding layer and a head, from `size` pixels.
+/// One convolution of the given channels and kernel between an expanding layer and a head, from `size` pixels.
 pub fn random_conv(rng: &mut Rng, channels: [usize; 2], kernel: [usize; 2], size: [usize; 2]) -> Network {
     let stride = [rng.size(1, 3), rng.size(1, 3)];
     let pad = [rng.size(0, kernel[0] - 1), rng.size(0, kernel[1] - 1)];
+    random_conv_of(rng, channels, kernel, size, [stride, pad])
+}
+
+/// As [`random_conv`], with stride and padding given.
+pub fn random_conv_of(
+    rng: &mut Rng,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    size: [usize; 2],
+    [stride, pad]: [[usize; 2]; 2],
+) -> Network {
     let border = pad[0].max(pad[1]) + rng.size(0, 1);
     let (image, style, top) = (rng.size(1, 4), Style::random(rng), random_top(rng));
     let shape = Shape { height: size[0], width: size[1], channels: image, border: 0, zero_point: 7, top };
@@ -220,6 +267,32 @@ pub fn random_conv(rng: &mut Rng, channels: [usize; 2], kernel: [usize; 2], size
     let border = rng.size(0, 2);
     let out = net.push_conv(rng, wide, Spec { border, residual, style, ..spec });
     let pooled = net.pool(rng, out);
+    net.logits(rng, pooled);
+    net
+}
+
+/// A maximum and a join of the given channels around a few convolutions.
+pub fn random_join(rng: &mut Rng, channels: [usize; 2], size: [usize; 2]) -> Network {
+    let (top, image, classes) = (random_top(rng), rng.size(1, 4), rng.size(2, 20));
+    let shape = Shape { height: size[0], width: size[1], channels: image, border: 0, zero_point: 7, top };
+    let mut net = Network::new(rng, shape, classes, None);
+    let wide = |rng: &mut Rng, channels| Spec::point(channels, rng.size(0, 2));
+    let spec = wide(rng, channels[0]);
+    let first = net.push_conv(rng, 0, spec);
+    let first = net.push_max_pool(rng, first);
+    let spec = wide(rng, channels[1]);
+    let second = net.push_conv(rng, 0, spec);
+    let second =
+        if size.map(|n| n % 2) == [0, 0] && rng.chance(70) { second } else { net.push_max_pool(rng, second) };
+    let order =
+        if channels[1].is_multiple_of(4) && rng.chance(50) { [second, first] } else { [first, second] };
+    let joined = match net.tensors[order[0]].channels % 4 {
+        0 => net.push_join(rng, order[0], Some(order[1]), false),
+        _ => net.push_join(rng, order[0], None, true),
+    };
+    let spec = wide(rng, 5);
+    let last = net.push_conv(rng, joined, spec);
+    let pooled = net.pool(rng, last);
     net.logits(rng, pooled);
     net
 }
@@ -247,7 +320,18 @@ pub fn random_network(rng: &mut Rng) -> Network {
         let twins: Vec<usize> = (0..net.tensors.len()).filter(|&i| like(&net, i)).collect();
         let twin = twins[rng.size(0, twins.len() - 1)];
         let side = |n: usize, rng: &mut Rng| rng.size(1, (n + 2 * from.border).min(3));
-        last = match rng.next() % 4 {
+        let twice = |net: &Network, i: usize| {
+            let t = net.tensors[i];
+            [1, 2].iter().any(|n| (n * t.height, n * t.width) == (2 * from.height, 2 * from.width))
+        };
+        last = match rng.next() % 6 {
+            4 if from.height.min(from.width) > 1 => net.push_max_pool(rng, last),
+            5 if from.height.max(from.width) < 20 => {
+                let others: Vec<usize> = (0..net.tensors.len()).filter(|&i| twice(&net, i)).collect();
+                let other = others[rng.size(0, others.len() - 1)];
+                let second = (from.channels.is_multiple_of(4) && rng.chance(80)).then_some(other);
+                net.push_join(rng, last, second, true)
+            }
             0 => {
                 let second = rng.chance(70).then_some(twin);
                 net.add(rng, last, second)
@@ -266,10 +350,40 @@ pub fn random_network(rng: &mut Rng) -> Network {
             }
         };
     }
-    if rng.chance(70) {
+    let t = net.tensors[last];
+    if rng.chance(70) || t.height * t.width * t.stored() > MAX_DEPTH {
         last = net.pool(rng, last);
     }
     net.logits(rng, last);
+    net
+}
+
+/// A U-Net of four levels on 3 x 32 x 32 pixels whose finest level has `base` channels, averaged into ten classes.
+pub fn unet(rng: &mut Rng, base: usize, top: u8) -> Network {
+    let shape = Shape { height: 32, width: 32, channels: 3, border: 1, zero_point: 110, top };
+    let mut net = Network::new(rng, shape, 10, Some(top));
+    let double = |net: &mut Network, rng: &mut Rng, input: usize, channels: usize| {
+        let middle = net.push_conv(rng, input, Spec::same(channels));
+        net.push_conv(rng, middle, Spec::same(channels))
+    };
+    let mut last = 0;
+    let mut skipped = Vec::new();
+    for level in 0..4 {
+        last = double(&mut net, rng, last, base << level);
+        if level < 3 {
+            skipped.push((last, base << level));
+            last = net.push_max_pool(rng, last);
+            net.tensors[last].border = 1;
+        }
+    }
+    for (skip, channels) in skipped.into_iter().rev() {
+        last = net.push_join(rng, last, Some(skip), false);
+        net.tensors[last].border = 1;
+        last = double(&mut net, rng, last, channels);
+    }
+    let mask = net.push_conv(rng, last, Spec::point(1, 0));
+    let pooled = net.pool(rng, mask);
+    net.logits(rng, pooled);
     net
 }
 

@@ -63,6 +63,9 @@ impl Network {
     /// The residual that the layer which makes `t` adds and could overwrite.
     fn residual_of(&self, t: usize) -> Option<usize> {
         let maker = self.layers.iter().find(|layer| layer.output() == Some(t))?;
+        if matches!(maker, Layer::Join { .. }) {
+            return None;
+        }
         let &[input, residual] = maker.inputs().as_slice() else { return None };
         let shape = |t: usize| (self.tensors[t].bytes(), self.tensors[t].border);
         (input != residual && shape(residual) == shape(t)).then_some(residual)
@@ -152,8 +155,8 @@ impl Network {
                 put(&mut r, op::PAIRS, [u8::from(from.top == 127 && conv.pairs_fit(from))]);
                 put_filter(&mut r, &conv.weights, from.channels, weights);
             }
-            Layer::Add { a, b, output, relu } => {
-                put(&mut r, op::KIND, [op::ADD]);
+            Layer::Add { a, b, output, relu } | Layer::Join { a, b, output, relu } => {
+                put(&mut r, op::KIND, [if matches!(layer, Layer::Add { .. }) { op::ADD } else { op::JOIN }]);
                 put(&mut r, op::LO, lo(*relu, *output));
                 put(&mut r, op::SHIFT_A, [a.shift, b.map_or(0, |b| b.shift)]);
                 put(&mut r, op::MUL_A, a.mul.to_le_bytes());
@@ -164,6 +167,11 @@ impl Network {
                 put(&mut r, op::MUL_A, mul.to_le_bytes());
                 put(&mut r, op::BIAS, bias.to_le_bytes());
                 put(&mut r, op::PRE, [*pre]);
+            }
+            Layer::MaxPool { output, relu, .. } => {
+                put(&mut r, op::KIND, [op::MAX_POOL]);
+                put(&mut r, op::LO, lo(*relu, *output));
+                put(&mut r, op::KERNEL_H, [2; 4]);
             }
             Layer::Logits { input, weights: w } => {
                 let shape = &self.tensors[*input];
@@ -217,7 +225,7 @@ pub mod tables {
         bytes
     }
 
-    /// A two-stage, a single-stage and a prediction table for 8 votes.
+    /// A two-stage, a single-stage, a prediction and a sequential table for 8 votes.
     pub fn certificates() -> Vec<u8> {
         let tables: [(u8, u32, u32, &[u32]); 4] = [
             (1, 4, 6, &[0, 10, 20]),

@@ -2,8 +2,8 @@
 
 use super::super::{needed, sequential, target_units};
 use crate::certificate::table::RadiusRule;
-use crate::certificate::{CertificateError, Method, section, two_stage};
-use ringfence_runtime::certificate::Radius;
+use crate::certificate::{CertificateError, Method, predict, section, two_stage};
+use ringfence_runtime::certificate::{Lookup, Radius};
 
 const SIGMA: f64 = 0.25;
 const ALPHA: f64 = 0.001;
@@ -70,6 +70,28 @@ fn the_runtime_reads_the_tables() {
     assert!(view.checkpoints().all(|at| at.accept <= at.votes || at.reject > 0));
     assert_eq!((tables[0].radius(500), view.radius(500), view.entry(500)), (None, None, None));
     assert_eq!(section(&tables)[8], 4);
+}
+
+#[test]
+fn a_table_is_looked_up_as_the_runtime_looks_it_up() {
+    let tables = [
+        sequential(0.25, 500, ALPHA, SIGMA, CHARGE).unwrap(),
+        two_stage(10, 100, ALPHA, SIGMA, CHARGE).unwrap(),
+        predict(100, ALPHA).unwrap(),
+    ];
+    for table in &tables {
+        let bytes = table.entry_bytes();
+        let pair: [&dyn Lookup; 2] = [table, &table.view(&bytes).unwrap()];
+        let numbers = pair.map(|t| (t.method(), t.n0(), t.n(), t.alpha_bits(), t.target(), t.most_votes()));
+        assert_eq!(numbers[0], numbers[1]);
+        for count in 0..=101 {
+            let entries = pair.map(|t| (t.radius(count), t.checkpoint(count as usize)));
+            assert_eq!(entries[0], entries[1], "{:?}, {count}", table.method);
+            let together = [50, 100, 101, 600].map(|all| pair.map(|t| t.is_significant(count, all)));
+            assert!(together.iter().all(|[ours, theirs]| ours == theirs), "{:?}, {count}", table.method);
+        }
+    }
+    assert_eq!(tables.map(|table| table.checkpoint(0).is_some()), [true, false, false]);
 }
 
 /// Fewer votes than n that are certain cost power at n, but not much of it.

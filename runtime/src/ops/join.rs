@@ -1,0 +1,85 @@
+//! Channels of two tensors side by side, upsampled where a tensor is smaller.
+
+use super::requant::{finish, rescale};
+use crate::format::layout::CHANNEL_GROUP;
+use crate::plan::{JoinOp, Rescale, Tensor};
+
+/// Writes the operands' channels side by side, each brought to the output's scale; an operand of half the height and
+/// width gives each of its pixels to two by two of the output.
+#[inline(always)]
+pub fn join(op: &JoinOp, input: &[u8], second: Option<&[u8]>, output: &mut [u8]) {
+    let place = Place { to: op.output.tensor, lo: op.lo, channel: 0 };
+    place.spread(&op.input.tensor, op.rescale, input, output);
+    if let (Some(other), Some(bytes)) = (op.second, second) {
+        let place = Place { channel: op.input.tensor.channels, ..place };
+        place.spread(&other.operand.tensor, other.rescale, bytes, output);
+    }
+}
+
+/// Where an operand goes.
+#[derive(Clone, Copy)]
+struct Place {
+    to: Tensor,
+    lo: u8,
+    /// The first of its channels.
+    channel: usize,
+}
+
+impl Place {
+    /// Copies or rescales an operand.
+    #[inline(always)]
+    fn spread(self, from: &Tensor, rule: Rescale, input: &[u8], output: &mut [u8]) {
+        let rule = Some(rule).filter(|rule| !self.is_identity(from, *rule));
+        match from.stored {
+            stored if stored.is_multiple_of(16) => self.sized::<16>(from, rule, input, output),
+            stored if stored.is_multiple_of(8) => self.sized::<8>(from, rule, input, output),
+            _ => self.sized::<CHANNEL_GROUP>(from, rule, input, output),
+        }
+    }
+
+    /// Whether every value stays as it is: `shift` and `mul` multiply by one, and nothing is clamped.
+    fn is_identity(&self, from: &Tensor, rule: Rescale) -> bool {
+        let same = rule.zero_point == self.to.zero_point && i32::from(rule.mul) << rule.shift == 1 << 15;
+        same && self.lo == 0 && from.top <= self.to.top
+    }
+
+    #[inline(always)]
+    fn sized<const N: usize>(self, from: &Tensor, rule: Option<Rescale>, input: &[u8], output: &mut [u8]) {
+        match from.magnification(&self.to) {
+            Some(2) => self.rows::<N, 2>(from, rule, input, output),
+            _ => self.rows::<N, 1>(from, rule, input, output),
+        }
+    }
+
+    /// Fills the operand's channels, `N` stored ones at a time for all pixels, each pixel for `M` by `M` of the output.
+    /// Without a rule values stay as they are.
+    #[inline(always)]
+    fn rows<const N: usize, const M: usize>(
+        self,
+        from: &Tensor,
+        rule: Option<Rescale>,
+        input: &[u8],
+        output: &mut [u8],
+    ) {
+        let to = self.to;
+        for channel in (0..from.stored).step_by(N) {
+            for y in 0..to.height {
+                let pixels = &input[from.index(y / M, 0, 0)..][..from.width * from.stored];
+                let row = &mut output[to.index(y, 0, 0)..][..to.width * to.stored];
+                let places = row.chunks_exact_mut(M * to.stored);
+                for (pixel, places) in pixels.chunks_exact(from.stored).zip(places) {
+                    let mut values = [0; N];
+                    values.copy_from_slice(&pixel[channel..][..N]);
+                    if let Some(rule) = rule {
+                        for value in &mut values {
+                            *value = finish(rescale(*value, rule), &to, self.lo);
+                        }
+                    }
+                    for copy in 0..M {
+                        places[copy * to.stored + self.channel + channel..][..N].copy_from_slice(&values);
+                    }
+                }
+            }
+        }
+    }
+}
