@@ -5,7 +5,7 @@
 
 use ringfence_runtime::certificate::Record;
 use ringfence_runtime::exec::Executor;
-use ringfence_runtime::smooth::{Budget, Image, Purpose, Seed, Smoother, Vote};
+use ringfence_runtime::smooth::{Budget, Generator, Image, Purpose, Seed, Smoother, Vote};
 use ringfence_runtime::{Backend, Model};
 
 #[path = "suite/support/mod.rs"]
@@ -76,7 +76,7 @@ fn certificates_votes_and_steps_agree() {
             while !run.step(3).unwrap() {}
             assert_eq!(run.finish().unwrap(), outcome);
             let table = budget.table(model).unwrap();
-            let record = Record::new(model, &image, &seed, &table, &outcome);
+            let record = Record::new(model, &image, (&seed, Generator::default()), &table, &outcome);
             assert_eq!(record.image_sha256, image.sha256());
             let votes = [Vote::Prediction, Vote::Weighted, Vote::Soft]
                 .map(|vote| smoother.vote(&image, &seed, 3, vote).unwrap());
