@@ -37,7 +37,7 @@ fn samples(row: &Value) -> u64 {
 #[test]
 fn nothing_that_computes_changes_where_it_stops() {
     let run =
-        |more: &[&str]| rows(&certify("0.05", "300", &[&["--json", "--max", "12"], more].concat()).ok());
+        |more: &[&str]| rows(&certify("0.08", "300", &[&["--json", "--max", "13"], more].concat()).ok());
     let expected = run(&["--threads", "1", "--batch", "1", "--backend", "scalar"]);
     for outcome in ["certified", "refuted", "abstained"] {
         assert!(outcomes(&expected).contains(&outcome), "{outcome}: {:?}", outcomes(&expected));
@@ -218,12 +218,12 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
 fn replay_finds_equal_what_is_equal() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
-    let records = certify("0.05", "300", &["--json", "--max", "12"]).ok();
+    let records = certify("0.08", "300", &["--json", "--max", "13"]).ok();
     fs::write(&path, &records).unwrap();
     let file = path.to_str().unwrap();
     for more in [&[][..], &["--backend", "scalar", "--threads", "1", "--batch", "3"]] {
         let text = ringfence(&[&["replay", file], more].concat()).ok();
-        assert!(text.ends_with("12 of 12 certificates are equal bit for bit\n"), "{text}");
+        assert!(text.ends_with("13 of 13 certificates are equal bit for bit\n"), "{text}");
         assert!(text.contains(", refuted after "), "{text}");
     }
     let mut stored = lines(&records);
