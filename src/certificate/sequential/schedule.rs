@@ -4,7 +4,7 @@ use super::walk::{MASS_BITS, Mass};
 use crate::certificate::binomial::TAIL_BITS;
 
 /// Half of alpha is spent within so many votes. Smaller values favour clear images, larger ones those close to the
-/// target; docs/anytime.md compares.
+/// target.
 const HALF: u32 = 200;
 
 /// Votes of the checkpoints up to a budget: 1, 2, .. 20, 22, .. 50, 55, .. 100, 110, ..; each at most a tenth after
