@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let class = model.class_name(c.class).unwrap_or("?");
             println!("class {} ({class}), true class {label}, radius {}", c.class, c.radius);
         }
-        Outcome::Abstained(_) => println!("the votes are not clear enough"),
+        Outcome::Refuted(_) | Outcome::Abstained(_) => println!("the votes are not clear enough"),
     }
     Ok(())
 }

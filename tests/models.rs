@@ -66,6 +66,10 @@ fn noise_and_certificates_are_those_of_the_generators() {
             let made = match table.method() {
                 Method::TwoStage => certificate::two_stage(n0, n, alpha, sigma, noise.tv_budget),
                 Method::SingleStage => certificate::single_stage(n, alpha, sigma, noise.tv_budget),
+                Method::Sequential => {
+                    let target = f64::from(table.first()) / f64::from(1 << 20);
+                    certificate::sequential(target, n, alpha, sigma, noise.tv_budget)
+                }
                 _ => certificate::predict(n, alpha),
             }
             .unwrap();

@@ -44,12 +44,14 @@ fn smallest<K: Ord>(make: impl Fn(u64) -> Option<(K, Vec<u8>)>) -> Vec<Vec<u8>> 
     found.into_values().collect()
 }
 
-/// Which kinds of layers there are: plain and fused convolutions, rescalings, sums, pools.
+/// Which kinds of layers there are: plain and fused convolutions, rescalings, sums, pools, maxima, joins of one and two.
 fn kinds(layers: &[Layer]) -> u8 {
     let bit = |layer: &Layer| match layer {
         Layer::Conv(conv) => 1 << u8::from(conv.residual.is_some()),
         Layer::Add { b, .. } => 4 << u8::from(b.is_some()),
         Layer::Pool { .. } => 16,
+        Layer::MaxPool { .. } => 32,
+        Layer::Join { b, .. } => 64 << u8::from(b.is_some()),
         Layer::Logits { .. } => 0,
     };
     layers.iter().map(bit).fold(0, |kinds, bit| kinds | bit)

@@ -111,12 +111,19 @@ impl Count {
             return 0;
         }
         let Some(sum) = self.relative_sum(q) else { return ONE };
+        self.term(q).times(Above::new(sum, -i64::from(TERM_BITS))).units()
+    }
+
+    /// Upper bound of P[Bin(n, q * 2^-40) = k] in units of 2^-100, for q strictly between 0 and 1.
+    pub(super) fn probability(&self, q: u64) -> u128 {
+        self.term(q).units()
+    }
+
+    fn term(&self, q: u64) -> Above {
         let probability = |q: u64| Above::new(u128::from(q), -i64::from(P_BITS));
-        let first = self
-            .coefficient
+        self.coefficient
             .times(probability(q).power(self.k))
-            .times(probability(P_ONE - q).power(self.n - self.k));
-        first.times(Above::new(sum, -i64::from(TERM_BITS))).units()
+            .times(probability(P_ONE - q).power(self.n - self.k))
     }
 
     /// Upper bound of the tail over its first term, units of 2^-62. None if the second term is not the

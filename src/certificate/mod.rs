@@ -16,6 +16,7 @@ mod predict;
 mod quantile;
 mod scheme;
 mod search;
+mod sequential;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,10 +25,12 @@ pub use bound::{lower_bound, single_stage_lower_bound};
 pub use predict::{Significance, predict};
 pub use ringfence_runtime::format::Method;
 pub use scheme::Scheme;
+pub use sequential::{sequential, target_units};
 pub use table::{Table, section, single_stage, two_stage};
 
 use crate::noise::SIGMA_RANGE;
 use crate::noise::dyadic::Dyadic;
+use ringfence_runtime::certificate::Radius;
 use thiserror::Error;
 
 /// Most votes of a table.
@@ -43,7 +46,7 @@ pub enum CertificateError {
     /// No votes, or more than [`MAX_VOTES`].
     #[error("{name} = {votes} votes: 1..={MAX_VOTES} are possible")]
     Votes {
-        /// Which number, `n` or `n0`.
+        /// Which number, `n`, `n0` or `budget`.
         name: &'static str,
         /// The number given.
         votes: u32,
@@ -67,6 +70,27 @@ pub enum CertificateError {
         count: u32,
         /// The given number of votes.
         n: u32,
+    },
+    /// A target radius that is not positive, too large for its unit or not a number.
+    #[error("target radius {target}: expected pixels, above 0 and below 4096")]
+    Target {
+        /// The given radius in pixels.
+        target: f64,
+    },
+    /// A target radius beyond what unanimous votes certify.
+    #[error(
+        "radius {target} cannot be proved with {budget} votes at alpha {alpha}: \
+         the largest radius that unanimous votes can prove is {reach}"
+    )]
+    Unreachable {
+        /// The given radius in pixels.
+        target: f64,
+        /// The given number of votes.
+        budget: u32,
+        /// The given probability of a wrong statement.
+        alpha: f64,
+        /// The largest radius that can be proved.
+        reach: Radius,
     },
     /// Not even unanimous votes certify anything.
     #[error("{n} of {n} votes certify nothing at alpha {alpha}: draw more samples")]

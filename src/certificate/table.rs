@@ -6,6 +6,7 @@ use super::quantile::{self, Z_BITS};
 use super::scheme::Scheme;
 use crate::noise::SIGMA_RANGE;
 use crate::noise::dyadic::Dyadic;
+use ringfence_runtime::certificate::{Checkpoint, Lookup, Radius};
 use ringfence_runtime::format::{CertificateFault, CertificateTable, Method};
 
 /// One table of the CERTIFICATES section.
@@ -19,10 +20,11 @@ pub struct Table {
     pub n: u32,
     /// Probability of a wrong statement, exactly this float.
     pub alpha: f64,
-    /// Least count that certifies; 0 for PREDICT.
+    /// Least count that certifies; 0 for PREDICT; the target radius in units of 2^-20 pixel if sequential.
     pub first: u32,
     /// Radii for the counts `first..=n` in units of 2^-20 pixel, rounded down; for PREDICT the least
-    /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none.
+    /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none; if sequential, votes,
+    /// accepting and rejecting count of each checkpoint.
     pub entries: Vec<u32>,
 }
 
@@ -30,8 +32,12 @@ impl Table {
     /// The certified radius of a count in units of 2^-20 pixel; None where the certificate abstains.
     #[must_use]
     pub fn radius(&self, count: u32) -> Option<u32> {
-        let index = count.checked_sub(self.first)?;
-        if self.method == Method::Predict { None } else { self.entries.get(index as usize).copied() }
+        match self.method {
+            Method::TwoStage | Method::SingleStage => {
+                self.entries.get(count.checked_sub(self.first)? as usize).copied()
+            }
+            _ => None,
+        }
     }
 
     /// The entries in little endian, for [`view`](Self::view).
@@ -47,6 +53,42 @@ impl Table {
     /// The runtime's own check, if the bytes are another table's.
     pub fn view<'b>(&self, entry_bytes: &'b [u8]) -> Result<CertificateTable<'b>, CertificateFault> {
         CertificateTable::new(self.method, self.n0, self.n, self.alpha.to_bits(), self.first, entry_bytes)
+    }
+}
+
+impl Lookup for Table {
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn n0(&self) -> u32 {
+        self.n0
+    }
+
+    fn n(&self) -> u32 {
+        self.n
+    }
+
+    fn alpha_bits(&self) -> u64 {
+        self.alpha.to_bits()
+    }
+
+    fn radius(&self, count: u32) -> Option<Radius> {
+        self.radius(count).map(Radius)
+    }
+
+    fn is_significant(&self, count: u32, together: u32) -> bool {
+        let least = self.entries.get(together as usize).filter(|_| self.method == Method::Predict);
+        least.is_some_and(|&least| count >= least)
+    }
+
+    fn target(&self) -> Option<Radius> {
+        (self.method == Method::Sequential).then_some(Radius(self.first))
+    }
+
+    fn checkpoint(&self, index: usize) -> Option<Checkpoint> {
+        let entries = Some(self.entries.as_chunks().0).filter(|_| self.method == Method::Sequential)?;
+        entries.get(index).map(|&[votes, accept, reject]| Checkpoint { votes, accept, reject })
     }
 }
 

@@ -44,7 +44,8 @@ pub struct Args {
     /// Bits of the activations: 7 is faster on x86 CPUs with AVX2 but without VNNI, and a little less accurate
     #[arg(long, default_value = "8", value_name = "7|8")]
     activation_bits: ActivationBits,
-    /// Certificate table to write, may be repeated: two-stage:N0:N:ALPHA, single-stage:N:ALPHA, predict:N:ALPHA
+    /// Certificate table to write, may be repeated: two-stage:N0:N:ALPHA, single-stage:N:ALPHA, predict:N:ALPHA,
+    /// sequential:R:N:ALPHA
     #[arg(long = "table", value_name = "TABLE")]
     tables: Vec<TableSpec>,
     /// Mean that the network expects to be subtracted from each channel of [0, 1]

@@ -18,6 +18,7 @@ mod predict;
 mod replay;
 mod request;
 mod seed;
+mod sequential;
 mod tables;
 mod validate;
 mod voting;

@@ -59,7 +59,8 @@ impl Stored {
     /// Whether model, data and certificate table are the same, so that one set-up serves both.
     fn shares_setup(&self, other: &Self) -> bool {
         let key = |record: &Record| {
-            let votes = (record.method, record.n0, record.n, record.alpha.to_bits());
+            let target = record.sequential.map(|end| end.target_radius.to_bits());
+            let votes = (record.method, record.n0, record.n, record.alpha.to_bits(), target);
             let names =
                 (record.generator, record.model.clone(), record.model_sha256.clone(), record.data.clone());
             (votes, names, record.split.clone())
@@ -105,7 +106,8 @@ fn replay(args: &Args, group: &[Stored], bar: &ProgressBar) -> Result<usize, Cli
     let data = data::open(args.data.as_ref().unwrap_or(&first.data), split)?;
     check_fit(&model, data.as_ref())?;
     let votes = (first.method, first.n0, first.n, first.alpha);
-    let request = Request::new(&file, &model, (data.as_ref(), split), votes);
+    let target = first.sequential.map(|end| end.target_radius);
+    let request = Request::new(&file, &model, (data.as_ref(), split), votes, target);
     let terms = Terms::find_or_make(&model, request.plan)?;
     let mut arenas = args.compute.arenas(&model);
     let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
@@ -160,8 +162,11 @@ fn describe(stored: &Record, found: &Record, fields: &[&str]) -> Result<String, 
         SeedSource::Given => " (test with a given seed, not a certificate)",
     };
     if fields.is_empty() {
+        let stop = stored.sequential.map_or_else(String::new, |end| {
+            format!(", {} after {} samples", end.outcome.word(), end.samples)
+        });
         return Ok(format!(
-            "idx {}: equal, class {}, radius {:.7}{mark}",
+            "idx {}: equal, class {}, radius {:.7}{stop}{mark}",
             stored.idx, stored.predict, stored.radius
         ));
     }
@@ -189,7 +194,7 @@ fn read(path: &Path) -> Result<Vec<Stored>, CliError> {
         }
         let at =
             |reason: String| CliError::Usage(format!("{}: line {}: {reason}", path.display(), number + 1));
-        let record: Record = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
+        let record = Record::from_json(line).map_err(|error| at(error.to_string()))?;
         let seed = parse_seed(&record.seed)
             .filter(|_| record.seed.len() == 64)
             .ok_or_else(|| at(format!("seed: expected 64 hexadecimal digits, found `{}`", record.seed)))?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate;
+use ringfence_runtime::certificate::{self, Lookup, Outcome, Radius};
 use ringfence_runtime::smooth::{Image, Seed};
 
 use super::CliError;
@@ -12,7 +12,7 @@ use super::seed::to_hex;
 use super::tables::{Plan, Terms};
 use super::voting::Workers;
 use crate::data::{Dataset, Split};
-use crate::report::{Method, Norm, Record, Row, Schema, SeedSource, Unit};
+use crate::report::{Method, Norm, Record, Row, Schema, SeedSource, Sequential, Stop, Unit, Verdict};
 
 /// What all records of a run have in common.
 pub(super) struct Request<'d> {
@@ -33,12 +33,15 @@ impl<'d> Request<'d> {
         model: &Model<'_>,
         data: (&'d dyn Dataset, Split),
         votes: (Method, u32, u32, f64),
+        target: Option<f64>,
     ) -> Self {
         let (method, n0, n, alpha) = votes;
-        let plan = match method {
-            Method::TwoStage => Plan { method: certificate::Method::TwoStage, n0, n, alpha },
-            Method::SingleStage => Plan { method: certificate::Method::SingleStage, n0: 0, n, alpha },
+        let (kind, n0) = match method {
+            Method::TwoStage => (certificate::Method::TwoStage, n0),
+            Method::SingleStage => (certificate::Method::SingleStage, 0),
+            Method::Sequential => (certificate::Method::Sequential, 0),
         };
+        let plan = Plan { method: kind, n0, n, alpha, target };
         Self {
             plan,
             method,
@@ -69,7 +72,10 @@ impl<'d> Request<'d> {
         let certificate = votes.outcome.certificate();
         let radius_units = certificate.map_or(0, |certificate| certificate.radius.units());
         let predict = certificate.map(|certificate| certificate.class);
-        let row = Row { idx: index, label, predict, radius_units, time };
+        let target = self.plan.target.zip(terms.target());
+        let sequential = target.map(|(pixels, target)| end(pixels, target, &votes.outcome));
+        let stop = sequential.map(|end| Stop { verdict: end.outcome, samples: end.samples });
+        let row = Row { idx: index, label, predict, radius_units, time, stop };
         Ok(Record {
             schema: Schema::One,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -92,6 +98,7 @@ impl<'d> Request<'d> {
             n: self.plan.n,
             alpha: self.plan.alpha,
             method: self.method,
+            sequential,
             sigma: self.sigma,
             model: self.model.clone(),
             model_sha256: self.model_sha256.clone(),
@@ -99,5 +106,20 @@ impl<'d> Request<'d> {
             data: self.data.spec(),
             split: self.split.to_string(),
         })
+    }
+}
+
+/// The end of a sequential certification of the radius `target`, asked for as `pixels`.
+fn end(pixels: f64, target: Radius, outcome: &Outcome) -> Sequential {
+    let verdict = match outcome {
+        Outcome::Certified(_) => Verdict::Certified,
+        Outcome::Refuted(_) => Verdict::Refuted,
+        Outcome::Abstained(_) => Verdict::Abstained,
+    };
+    Sequential {
+        target_radius: pixels,
+        target_radius_units: target.units(),
+        outcome: verdict,
+        samples: outcome.votes(),
     }
 }

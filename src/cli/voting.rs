@@ -70,9 +70,9 @@ pub(super) struct Votes {
 
 /// A smoother a thread.
 pub(super) struct Workers<'m, 'a, 's> {
-    pool: ThreadPool,
-    smoothers: Vec<Smoother<'m, 'a, 's>>,
-    batch: usize,
+    pub(super) pool: ThreadPool,
+    pub(super) smoothers: Vec<Smoother<'m, 'a, 's>>,
+    pub(super) batch: usize,
     generator: Generator,
 }
 
@@ -108,13 +108,17 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         self.batch
     }
 
-    /// CERTIFY (Cohen et al. 2019) or its single-stage form, as `terms` says.
+    /// CERTIFY (Cohen et al. 2019), its single-stage or its sequential form, as `terms` says.
     pub fn certify(
         &mut self,
         image: &Image<'_>,
         seed: &Seed,
         terms: &impl Lookup,
     ) -> Result<Votes, CliError> {
+        if terms.method() == Method::Sequential {
+            let outcome = self.certify_sequentially(image, seed, terms)?;
+            return Ok(Votes { selection: Counts::new(), outcome });
+        }
         let selection = match terms.method() {
             Method::TwoStage => self.tally(image, seed, Purpose::Select, terms.n0())?,
             _ => Counts::new(),
@@ -195,7 +199,7 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
     }
 }
 
-fn merge<S>(total: &mut Option<S>, more: S, add: impl Fn(&mut S, &S)) {
+pub(super) fn merge<S>(total: &mut Option<S>, more: S, add: impl Fn(&mut S, &S)) {
     match total {
         None => *total = Some(more),
         Some(total) => add(total, &more),

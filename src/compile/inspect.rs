@@ -1,5 +1,6 @@
 //! What a model file holds, in numbers.
 
+use ringfence_runtime::certificate::Radius;
 use ringfence_runtime::plan::{Operand, Tensor};
 use ringfence_runtime::{Model, Op, format};
 use serde::Serialize;
@@ -99,17 +100,17 @@ pub struct Noise {
 /// A certificate table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Certificate {
-    /// `two-stage`, `single-stage` or `predict`.
+    /// `two-stage`, `single-stage`, `predict` or `sequential`.
     pub method: &'static str,
     /// Votes that select the class; two-stage only.
     pub n0: Option<u32>,
-    /// Votes that are counted.
+    /// Votes that are counted, the most for sequential.
     pub n: u32,
     /// Probability of a wrong statement.
     pub alpha: f64,
     /// Least count that certifies, or least count of the top class that is ever significant.
     pub least_count: Option<u32>,
-    /// Radius of a unanimous vote in pixels of full scale 1; none for predict.
+    /// Radius of a unanimous vote in pixels of full scale 1, the target radius for sequential; none for predict.
     pub max_radius: Option<f64>,
 }
 
@@ -197,6 +198,7 @@ fn certificate(table: &format::CertificateTable<'_>) -> Certificate {
     let (method, radii) = match table.method() {
         format::Method::TwoStage => ("two-stage", true),
         format::Method::SingleStage => ("single-stage", true),
+        format::Method::Sequential => return sequential(table),
         _ => ("predict", false),
     };
     let least_count =
@@ -212,6 +214,18 @@ fn certificate(table: &format::CertificateTable<'_>) -> Certificate {
             .last()
             .filter(|_| radii)
             .map(|units| f64::from(units) / f64::from(1 << 20)),
+    }
+}
+
+fn sequential(table: &format::CertificateTable<'_>) -> Certificate {
+    let certifying = table.checkpoints().find(|at| at.accept <= at.votes);
+    Certificate {
+        method: "sequential",
+        n0: None,
+        n: table.n(),
+        alpha: f64::from_bits(table.alpha_bits()),
+        least_count: certifying.map(|at| at.accept),
+        max_radius: table.target().map(|radius| f64::from(radius.units()) / f64::from(Radius::ONE)),
     }
 }
 

@@ -100,7 +100,8 @@ fn per_channel(
     }
 }
 
-/// A certificate table to compute: `two-stage:N0:N:ALPHA`, `single-stage:N:ALPHA` or `predict:N:ALPHA`.
+/// A certificate table to compute: `two-stage:N0:N:ALPHA`, `single-stage:N:ALPHA`, `predict:N:ALPHA` or
+/// `sequential:R:N:ALPHA`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TableSpec {
     /// n0 votes select, n votes are counted.
@@ -126,6 +127,15 @@ pub enum TableSpec {
         /// Probability of a wrong statement.
         alpha: f64,
     },
+    /// At most n votes, until they certify or refute one radius.
+    Sequential {
+        /// The radius in pixels.
+        radius: f64,
+        /// Most votes.
+        n: u32,
+        /// Probability of a wrong statement.
+        alpha: f64,
+    },
 }
 
 impl TableSpec {
@@ -147,6 +157,9 @@ impl TableSpec {
             TableSpec::TwoStage { n0, n, alpha } => certificate::two_stage(n0, n, alpha, sigma, tv_budget),
             TableSpec::SingleStage { n, alpha } => certificate::single_stage(n, alpha, sigma, tv_budget),
             TableSpec::Predict { n, alpha } => certificate::predict(n, alpha),
+            TableSpec::Sequential { radius, n, alpha } => {
+                certificate::sequential(radius, n, alpha, sigma, tv_budget)
+            }
         }
     }
 }
@@ -158,14 +171,19 @@ impl FromStr for TableSpec {
         let count =
             |part: &str| part.parse::<u32>().map_err(|_| format!("{part:?} is not a number of votes"));
         let level = |part: &str| part.parse::<f64>().map_err(|_| format!("{part:?} is not a probability"));
+        let length = |part: &str| part.parse::<f64>().map_err(|_| format!("{part:?} is not a radius"));
         match text.split(':').collect::<Vec<_>>().as_slice() {
             ["two-stage", n0, n, alpha] => {
                 Ok(TableSpec::TwoStage { n0: count(n0)?, n: count(n)?, alpha: level(alpha)? })
             }
             ["single-stage", n, alpha] => Ok(TableSpec::SingleStage { n: count(n)?, alpha: level(alpha)? }),
             ["predict", n, alpha] => Ok(TableSpec::Predict { n: count(n)?, alpha: level(alpha)? }),
+            ["sequential", radius, n, alpha] => {
+                Ok(TableSpec::Sequential { radius: length(radius)?, n: count(n)?, alpha: level(alpha)? })
+            }
             _ => Err(format!(
-                "{text:?}: expected two-stage:N0:N:ALPHA, single-stage:N:ALPHA or predict:N:ALPHA"
+                "{text:?}: expected two-stage:N0:N:ALPHA, single-stage:N:ALPHA, predict:N:ALPHA or \
+                 sequential:R:N:ALPHA"
             )),
         }
     }

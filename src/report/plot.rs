@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn row(predict: Option<usize>, radius_units: u32) -> Row {
-        Row { idx: 0, label: 1, predict, radius_units, time: Duration::ZERO }
+        Row { idx: 0, label: 1, predict, radius_units, time: Duration::ZERO, stop: None }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use ringfence_runtime::noise;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Row;
+use super::stops::{Stop, Verdict};
 
 /// Name and version of the JSON lines that `certify --json` writes. Fields may be added under the same version; none is
 /// renamed, removed or given another meaning.
@@ -65,6 +66,8 @@ pub enum Method {
     TwoStage,
     /// All `n` votes select and are counted; `n0` is 0.
     SingleStage,
+    /// At most `n` samples, counted until one radius is certified or out of reach; `n0` is 0.
+    Sequential,
 }
 
 /// Where the seed of a certificate came from.
@@ -75,6 +78,19 @@ pub enum SeedSource {
     Os,
     /// The command line: a replay or test; somebody who knew the seed could have chosen the image to fit it.
     Given,
+}
+
+/// What a sequential certification was to show, and where it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequential {
+    /// The L2 radius asked for, in pixels of `[0, 1]`.
+    pub target_radius: f64,
+    /// The same rounded up to units of 2^-20 pixel.
+    pub target_radius_units: u32,
+    /// How it ended.
+    pub outcome: Verdict,
+    /// Samples that were counted until then.
+    pub samples: u32,
 }
 
 /// One line of `certify --json`.
@@ -108,9 +124,9 @@ pub struct Record {
     pub correct: u8,
     /// Wall time in seconds. Not compared by a replay.
     pub time_s: f64,
-    /// Votes of each class among the `n` counted samples.
+    /// Votes of each class among the `n` counted samples, or among those until a sequential certification stopped.
     pub counts: Vec<u32>,
-    /// Votes of each class among the `n0` selecting samples; empty for the single-stage method.
+    /// Votes of each class among the `n0` selecting samples; empty for methods without selection.
     pub selection: Vec<u32>,
     /// The seed of this image, 64 hexadecimal digits.
     pub seed: String,
@@ -121,12 +137,15 @@ pub struct Record {
     pub generator: Generator,
     /// Selecting samples.
     pub n0: u32,
-    /// Counted samples.
+    /// Counted samples; the most that a sequential certification may use.
     pub n: u32,
     /// Probability of a wrong statement.
     pub alpha: f64,
     /// How votes become a certificate.
     pub method: Method,
+    /// Only of the sequential method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequential: Option<Sequential>,
     /// Standard deviation of the noise in pixels, from the model.
     pub sigma: f64,
     /// The model as it was named on the command line.
@@ -142,6 +161,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// Reads a line of `certify --json`.
+    ///
+    /// # Errors
+    /// A field is missing or does not fit.
+    pub fn from_json(line: &str) -> Result<Self, serde_json::Error> {
+        let record: Self = serde_json::from_str(line)?;
+        if record.sequential.is_some() == (record.method == Method::Sequential) {
+            Ok(record)
+        } else {
+            Err(serde::de::Error::custom("sequential: expected in records of this method and in no others"))
+        }
+    }
+
     /// The fields of the plain table.
     #[must_use]
     pub fn row(&self) -> Row {
@@ -151,6 +183,7 @@ impl Record {
             predict: usize::try_from(self.predict).ok(),
             radius_units: self.radius_units,
             time: std::time::Duration::try_from_secs_f64(self.time_s).unwrap_or_default(),
+            stop: self.sequential.map(|end| Stop { verdict: end.outcome, samples: end.samples }),
         }
     }
 
@@ -182,6 +215,7 @@ impl Record {
             ("n", self.n == other.n),
             ("alpha", self.alpha.to_bits() == other.alpha.to_bits()),
             ("method", self.method == other.method),
+            ("sequential", self.sequential == other.sequential),
             ("sigma", self.sigma.to_bits() == other.sigma.to_bits()),
             ("model_sha256", self.model_sha256 == other.model_sha256),
             ("image_sha256", self.image_sha256 == other.image_sha256),

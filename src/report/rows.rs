@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+use super::stops::{Stop, Verdict};
+
 /// Header line of the table, without its line end.
 pub const TSV_HEADER: &str = "idx\tlabel\tpredict\tradius\tcorrect\ttime";
 
-/// What the header line of a replay or test has more: a column `certificate`.
+/// What the header line of a sequential run has more: how it ended, and after how many samples.
+pub const TSV_STOP_HEADER: &str = "\toutcome\tsamples";
+
+/// What the header line of a replay or test has more, as its last column: `certificate`.
 pub const TSV_TEST_HEADER: &str = "\tcertificate";
 
 /// What each of its rows has more.
@@ -28,6 +33,8 @@ pub struct Row {
     pub radius_units: u32,
     /// Wall time of this image.
     pub time: Duration,
+    /// The end of a sequential certification; none for other methods.
+    pub stop: Option<Stop>,
 }
 
 /// A line that is no row of the table.
@@ -66,8 +73,10 @@ impl Row {
     pub fn to_tsv(&self) -> String {
         let ticks = radius_ticks(self.radius_units);
         let seconds = self.time.as_secs();
+        let stop =
+            self.stop.map_or_else(String::new, |stop| format!("\t{}\t{}", stop.verdict.word(), stop.samples));
         format!(
-            "{}\t{}\t{}\t{}.{:07}\t{}\t{}:{:02}:{:02}.{:06}",
+            "{}\t{}\t{}\t{}.{:07}\t{}\t{}:{:02}:{:02}.{:06}{stop}",
             self.idx,
             self.label,
             self.predict_number(),
@@ -104,12 +113,27 @@ impl Row {
         correct(correct(true)? == if predict == Some(label) { "1" } else { "0" })?;
         let time = next("time", "h:mm:ss.ffffff");
         let time = parse_time(time(true)?).map_or_else(|| time(false).map(|_| Duration::ZERO), Ok)?;
-        Ok(Self { idx, label, predict, radius_units, time })
+        let stop = columns.next().map(|word| parse_stop(word, columns.next())).transpose()?;
+        match columns.next() {
+            None => Ok(Self { idx, label, predict, radius_units, time, stop }),
+            Some(more) => {
+                Err(RowError { column: "(none)", expected: "the end of the line", found: more.to_owned() })
+            }
+        }
     }
 }
 
 fn number<'a>(column: impl Fn(bool) -> Result<&'a str, RowError>) -> Result<usize, RowError> {
     column(true)?.parse().or_else(|_| column(false).map(|_| 0))
+}
+
+fn parse_stop(word: &str, samples: Option<&str>) -> Result<Stop, RowError> {
+    let expected = "certified, refuted or abstained";
+    let error = |column, expected, found: &str| RowError { column, expected, found: found.to_owned() };
+    let verdict = Verdict::from_word(word).ok_or_else(|| error("outcome", expected, word))?;
+    let samples = samples.unwrap_or_default();
+    let count = samples.parse().map_err(|_| error("samples", "a number of samples", samples))?;
+    Ok(Stop { verdict, samples: count })
 }
 
 /// The radius in 10^-7 pixel, rounded down.
@@ -144,7 +168,8 @@ mod tests {
     use super::*;
 
     fn row(radius_units: u32, predict: Option<usize>) -> Row {
-        Row { idx: 40, label: 3, predict, radius_units, time: Duration::from_micros(3_723_000_042) }
+        let time = Duration::from_micros(3_723_000_042);
+        Row { idx: 40, label: 3, predict, radius_units, time, stop: None }
     }
 
     #[test]
@@ -163,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn sequential_rows_say_where_they_stopped() {
+        for verdict in [Verdict::Certified, Verdict::Refuted, Verdict::Abstained] {
+            let row = Row { stop: Some(Stop { verdict, samples: 66 }), ..row(262_144, Some(3)) };
+            let line = format!("40\t3\t3\t0.2500000\t1\t1:02:03.000042\t{}\t66", verdict.word());
+            assert_eq!(row.to_tsv(), line);
+            assert_eq!(Row::from_tsv(&line).unwrap(), row);
+        }
+    }
+
+    #[test]
     fn damage_is_named_by_column() {
         let column = |line: &str| Row::from_tsv(line).unwrap_err().column;
         assert_eq!(column("x\t3\t3\t0.2499990\t1\t0:00:00.000001"), "idx");
@@ -172,5 +207,8 @@ mod tests {
         assert_eq!(column("1\t3\t3\t0.2499990\t0\t0:00:00.000001"), "correct");
         assert_eq!(column("1\t3\t3\t0.2499990\t1"), "time");
         assert_eq!(column("1\t3"), "predict");
+        assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\tfound\t7"), "outcome");
+        assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\trefuted"), "samples");
+        assert_eq!(column("1\t3\t3\t0.2499990\t1\t0:00:00.000001\trefuted\t7\tno"), "(none)");
     }
 }

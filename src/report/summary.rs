@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::interval::wilson_95;
 use super::rows::Row;
+use super::stops::Stops;
 
 /// Certified accuracy at one radius.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Summary {
     pub wrong: usize,
     /// Average certified radius in pixels: wrong and abstained images count as 0 (Zhai et al., "MACER", 2020).
     pub average_radius: f64,
+    /// Where the certifications stopped, if all are sequential and there are any.
+    pub stops: Option<Stops>,
 }
 
 impl Summary {
@@ -61,6 +64,7 @@ impl Summary {
             abstained,
             wrong: images - abstained - correct().count(),
             average_radius: if images == 0 { 0.0 } else { radius_sum / images as f64 },
+            stops: Stops::of(rows).filter(|_| images > 0),
         }
     }
 }
@@ -80,7 +84,16 @@ impl fmt::Display for Summary {
                 100.0 * high
             )?;
         }
-        writeln!(f, "abstained                      {:>8}", format!("{}/{}", self.abstained, self.images))?;
+        match &self.stops {
+            Some(stops) => writeln!(f, "{stops}")?,
+            None => {
+                writeln!(
+                    f,
+                    "abstained                      {:>8}",
+                    format!("{}/{}", self.abstained, self.images)
+                )?;
+            }
+        }
         writeln!(f, "certified in a wrong class     {:>8}", format!("{}/{}", self.wrong, self.images))?;
         write!(f, "average certified radius       {:>8.4}", self.average_radius)
     }
@@ -107,6 +120,7 @@ mod tests {
                 predict,
                 radius_units,
                 time: Duration::ZERO,
+                stop: None,
             })
             .collect()
     }

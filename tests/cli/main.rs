@@ -11,6 +11,7 @@ mod marks;
 mod network;
 mod predict;
 mod replay;
+mod sequential;
 
 use std::process::{Command, Stdio};
 

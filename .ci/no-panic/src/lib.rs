@@ -6,7 +6,7 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
-use ringfence_runtime::certificate::Record;
+use ringfence_runtime::certificate::{Radius, Record};
 use ringfence_runtime::smooth::{Budget, Error, Generator, Image, Seed, Smoother, Vote};
 use ringfence_runtime::{Backend, Model};
 
@@ -79,7 +79,8 @@ pub extern "C" fn verb_certify(call: &mut Call) -> bool {
     call.with(|smoother, image, seed| {
         let outcome = smoother.certify(image, budget, seed)?;
         let table = budget.table(smoother.model())?;
-        Ok(black_box(Record::new(smoother.model(), image, (seed, black_box(Generator::default())), &table, &outcome)))
+        let seed = (seed, smoother.generator());
+        Ok(black_box(Record::new(smoother.model(), image, seed, &table, &outcome)))
     })
 }
 
@@ -90,5 +91,16 @@ pub extern "C" fn verb_step(call: &mut Call) -> bool {
         let mut run = smoother.start(image, budget, seed)?;
         while !run.step(samples)? {}
         run.finish()
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn verb_sequential(call: &mut Call) -> bool {
+    let (budget, samples) = (Budget::sequential(Radius(call.n0), call.n, call.alpha), call.n0);
+    call.with(|smoother, image, seed| {
+        let mut run = smoother.start(image, budget, seed)?;
+        while !run.step(samples)? {}
+        let (done, outcome) = (run.done(), run.finish()?);
+        Ok(black_box((done, outcome.candidate(), outcome.votes(), outcome)))
     })
 }

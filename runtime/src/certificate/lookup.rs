@@ -1,7 +1,7 @@
 //! What counts are worth.
 
 use super::Radius;
-use crate::format::{CertificateTable, Method};
+use crate::format::{CertificateTable, Checkpoint, Method};
 
 /// What the counts of a method are worth: a table, or a host that computes an entry when it is asked for one,
 /// because a certificate needs one entry and a table of many votes takes long to make.
@@ -10,7 +10,7 @@ pub trait Lookup {
     fn method(&self) -> Method;
     /// Votes that choose the class (two-stage only).
     fn n0(&self) -> u32;
-    /// Votes that are counted.
+    /// Votes that are counted; the most that the sequential form allows.
     fn n(&self) -> u32;
     /// Bits of the f64 that bounds the probability of a wrong statement.
     fn alpha_bits(&self) -> u64;
@@ -18,6 +18,22 @@ pub trait Lookup {
     fn radius(&self, count: u32) -> Option<Radius>;
     /// Whether `count` votes for the top class are significant when the top two classes have `together` votes.
     fn is_significant(&self, count: u32, together: u32) -> bool;
+
+    /// The radius that is certified or refuted (sequential only).
+    fn target(&self) -> Option<Radius> {
+        None
+    }
+
+    /// Where votes are looked at, by rising votes; none beyond the last checkpoint (sequential only).
+    fn checkpoint(&self, _index: usize) -> Option<Checkpoint> {
+        None
+    }
+
+    /// Votes that are counted if no checkpoint decides: those of the last one, or [`n`](Self::n) of other methods.
+    fn most_votes(&self) -> u32 {
+        let checkpoints = (0..).map_while(|index| self.checkpoint(index));
+        checkpoints.last().map_or(self.n(), |checkpoint| checkpoint.votes)
+    }
 }
 
 impl Lookup for CertificateTable<'_> {
@@ -43,5 +59,13 @@ impl Lookup for CertificateTable<'_> {
 
     fn is_significant(&self, count: u32, together: u32) -> bool {
         self.is_significant(count, together)
+    }
+
+    fn target(&self) -> Option<Radius> {
+        self.target()
+    }
+
+    fn checkpoint(&self, index: usize) -> Option<Checkpoint> {
+        self.checkpoint(index)
     }
 }

@@ -7,20 +7,22 @@ mod lookup;
 mod outcome;
 mod radius;
 mod record;
+mod sequential;
 
-pub use crate::format::{CertificateTable, Method};
+pub use crate::format::{CertificateTable, Checkpoint, Method};
 pub use lookup::Lookup;
-pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, conclude};
+pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, Refutation, conclude};
 pub use radius::Radius;
 pub use record::Record;
+pub use sequential::Decision;
 
 impl CertificateTable<'_> {
     /// The radius certified by `count` of the table's n votes; none where the certificate abstains, and none
-    /// in a table of [`Method::Predict`].
+    /// in tables of other methods than [`Method::TwoStage`] and [`Method::SingleStage`].
     pub fn radius(&self, count: u32) -> Option<Radius> {
         match self.method() {
             Method::TwoStage | Method::SingleStage => self.entry(count).map(Radius),
-            Method::Predict => None,
+            Method::Predict | Method::Sequential => None,
         }
     }
 

@@ -1,17 +1,20 @@
 //! What a certification ends with.
 
-use super::{Lookup, Radius};
+use super::{Lookup, Radius, sequential};
 use crate::format::Method;
 use crate::smooth::{Counts, top};
 use core::error::Error;
 use core::fmt;
 
-/// The class is certified, or the votes were not clear enough.
+/// The class is certified, the radius is out of reach, or the votes were not clear enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// With probability at least 1 - alpha over the noise, the smoothed classifier gives this class
     /// throughout the ball.
     Certified(Certificate),
+    /// With probability at least 1 - alpha over the noise, no class is likely enough for the target radius to
+    /// be proved by any number of votes ([`Method::Sequential`] only).
+    Refuted(Refutation),
     /// Nothing is claimed.
     Abstained(Abstention),
 }
@@ -21,16 +24,31 @@ impl Outcome {
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
             Self::Certified(certificate) => Some(certificate),
-            Self::Abstained(_) => None,
+            Self::Refuted(_) | Self::Abstained(_) => None,
         }
     }
 
-    /// Votes per class of the n votes that were counted.
+    /// Votes per class of all votes that were counted.
     pub fn counts(&self) -> &Counts {
         match self {
             Self::Certified(certificate) => &certificate.counts,
+            Self::Refuted(refutation) => &refutation.counts,
             Self::Abstained(abstention) => &abstention.counts,
         }
+    }
+
+    /// The class with its votes: the one that is certified, or would have been.
+    pub fn candidate(&self) -> (usize, u32) {
+        match self {
+            Self::Certified(certificate) => (certificate.class, certificate.count),
+            Self::Refuted(refutation) => (refutation.class, refutation.count),
+            Self::Abstained(abstention) => (abstention.class, abstention.count),
+        }
+    }
+
+    /// Votes that were counted, those that selected a class not among them.
+    pub fn votes(&self) -> u32 {
+        self.counts().iter().fold(0, |sum, &count| sum.saturating_add(count))
     }
 }
 
@@ -55,14 +73,31 @@ pub struct Certificate {
     pub counts: Counts,
 }
 
-/// Votes that certify nothing.
+/// A target radius that is out of reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refutation {
+    /// The radius that no number of votes could prove, for whatever class.
+    pub radius: Radius,
+    /// The class with most votes.
+    pub class: usize,
+    /// Its votes.
+    pub count: u32,
+    /// Votes that were counted.
+    pub n: u32,
+    /// Bits of the f64 that bounds the probability of a wrong statement.
+    pub alpha_bits: u64,
+    /// Votes per class of the n votes.
+    pub counts: Counts,
+}
+
+/// Votes that decide nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Abstention {
     /// The class that would have been certified.
     pub class: usize,
     /// Votes for it among those counted.
     pub count: u32,
-    /// Votes per class of the n votes.
+    /// Votes per class of all votes that were counted.
     pub counts: Counts,
 }
 
@@ -99,6 +134,9 @@ impl Error for ConcludeError {}
 /// Two-stage: `selection` holds the n0 votes of [`Purpose::Select`](crate::noise::Purpose) samples `0..n0`
 /// and names the class; single-stage: it is empty. `counts` holds the n votes of
 /// [`Purpose::Estimate`](crate::noise::Purpose) samples `0..n`. Ties go to the lowest class.
+///
+/// Sequential: `selection` is empty and `counts` holds the votes of samples `0..t`, t being the votes of the first
+/// checkpoint that decides, or of the last one.
 pub fn conclude(table: &impl Lookup, selection: &Counts, counts: &Counts) -> Result<Outcome, ConcludeError> {
     let class = match table.method() {
         Method::TwoStage => {
@@ -107,6 +145,10 @@ pub fn conclude(table: &impl Lookup, selection: &Counts, counts: &Counts) -> Res
         }
         Method::SingleStage => top(counts),
         Method::Predict => return Err(ConcludeError::Method),
+        Method::Sequential => {
+            let radius = table.target().ok_or(ConcludeError::Method)?;
+            return sequential::conclude(table, radius, counts);
+        }
     };
     check(counts, table.n())?;
     let (counts, count) = (counts.clone(), counts.get(class).copied().unwrap_or(0));

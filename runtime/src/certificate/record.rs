@@ -22,18 +22,24 @@ pub struct Record {
     pub method: Method,
     /// Votes that chose the class (two-stage only).
     pub n0: u32,
-    /// Votes that were counted.
+    /// Votes that were counted; the most allowed in the sequential form.
     pub n: u32,
     /// Bits of the f64 that bounds the probability of a wrong statement.
     pub alpha_bits: u64,
+    /// The radius that was to be certified (sequential only).
+    pub target: Option<Radius>,
+    /// Votes at which it stopped: n but for the sequential form.
+    pub votes: u32,
     /// The class that was certified or considered.
     pub class: usize,
-    /// Its votes among the n.
+    /// Its votes.
     pub count: u32,
-    /// Votes per class of the n.
+    /// Votes per class of all that were counted.
     pub counts: Counts,
-    /// The radius; none for an abstention.
+    /// The radius; none for a refutation or an abstention.
     pub radius: Option<Radius>,
+    /// Whether the target radius was refuted.
+    pub refuted: bool,
 }
 
 impl Record {
@@ -45,10 +51,7 @@ impl Record {
         table: &impl Lookup,
         outcome: &Outcome,
     ) -> Self {
-        let (class, count) = match outcome {
-            Outcome::Certified(certificate) => (certificate.class, certificate.count),
-            Outcome::Abstained(abstention) => (abstention.class, abstention.count),
-        };
+        let (class, count) = outcome.candidate();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             model_sha256: model.sha256(),
@@ -59,10 +62,13 @@ impl Record {
             n0: table.n0(),
             n: table.n(),
             alpha_bits: table.alpha_bits(),
+            target: table.target(),
+            votes: outcome.votes(),
             class,
             count,
             counts: outcome.counts().clone(),
             radius: outcome.certificate().map(|certificate| certificate.radius),
+            refuted: matches!(outcome, Outcome::Refuted(_)),
         }
     }
 }

@@ -240,13 +240,15 @@ pub enum CertificateFault {
     Method(u8),
     /// Reserved bytes are not zero.
     Reserved,
-    /// No votes are counted, or none select the class in the two-stage form.
+    /// No votes are counted; none select the class in the two-stage form, or some do in the sequential one.
     Samples,
     /// The probability of error is not in (0, 1).
     Alpha,
-    /// The first count is not above half the votes (radius), or not 0 (prediction).
+    /// The first count is not above half the votes (radius), or not 0 (prediction); the target radius of a
+    /// sequential table is 0.
     First(u32),
-    /// The number of entries does not follow from the votes and the first count.
+    /// The number of entries does not follow from the votes and the first count, or is not three for each
+    /// checkpoint.
     Length {
         /// Entries needed.
         expected: u64,
@@ -255,7 +257,8 @@ pub enum CertificateFault {
     },
     /// The entries are misaligned or leave the section.
     Range,
-    /// Radii fall, or a least count is above n + 1.
+    /// Radii fall, a least count is above n + 1, or a checkpoint (its first entry) is not after the one before
+    /// and within n votes, or its counts contradict each other.
     Entry(usize),
 }
 

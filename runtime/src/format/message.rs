@@ -129,7 +129,7 @@ impl fmt::Display for CertificateFault {
             Self::Reserved => write!(f, "reserved bytes are not zero"),
             Self::Samples => write!(f, "no votes to count or to select by"),
             Self::Alpha => write!(f, "alpha is not in (0, 1)"),
-            Self::First(found) => write!(f, "first count {found} is out of place"),
+            Self::First(found) => write!(f, "first count or target radius {found} is out of place"),
             Self::Length { expected, found } => write!(f, "{found} entries, {expected} expected"),
             Self::Range => write!(f, "entries are misaligned or out of range"),
             Self::Entry(index) => write!(f, "entry {index} is out of order or out of range"),

@@ -5,6 +5,7 @@
 //! it no kernel can index out of bounds or overflow an `i32`.
 
 mod bytes;
+mod checkpoints;
 mod dataflow;
 mod decode;
 mod error;
@@ -17,6 +18,7 @@ mod tables;
 mod tensors;
 mod weights;
 
+pub use checkpoints::Checkpoint;
 pub use error::{
     CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
 };

@@ -77,12 +77,15 @@ pub enum Method {
     SingleStage = 2,
     /// n votes decide whether the top class is significantly ahead: least counts.
     Predict = 3,
+    /// At most n votes, counted until they certify or refute one radius: checkpoints.
+    Sequential = 4,
 }
 
 impl Method {
     /// The method of this number.
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::TwoStage, Self::SingleStage, Self::Predict].into_iter().find(|method| *method as u8 == number)
+        let all = [Self::TwoStage, Self::SingleStage, Self::Predict, Self::Sequential];
+        all.into_iter().find(|method| *method as u8 == number)
     }
 }
 
@@ -91,15 +94,16 @@ impl Method {
 /// For [`Method::TwoStage`] and [`Method::SingleStage`], entry `j` is the radius that `first + j` of `n` votes
 /// certify, in units of 2^-20 pixel, rounded down; entries do not fall, and `2 * first > n`. For
 /// [`Method::Predict`], entry `m` is the least count of the top class that is significant when the top two
-/// classes have `m` votes together, or `n + 1` for never.
+/// classes have `m` votes together, or `n + 1` for never. For [`Method::Sequential`], `first` is the target
+/// radius in the same units and three entries make a [`Checkpoint`](super::Checkpoint).
 #[derive(Clone, Copy, Debug)]
 pub struct CertificateTable<'a> {
     method: Method,
     n0: u32,
     n: u32,
     alpha_bits: u64,
-    first: u32,
-    entries: &'a [[u8; 4]],
+    pub(super) first: u32,
+    pub(super) entries: &'a [[u8; 4]],
 }
 
 impl<'a> CertificateTable<'a> {
@@ -118,11 +122,14 @@ impl<'a> CertificateTable<'a> {
         if alpha_bits == 0 || alpha_bits >= F64_ONE {
             return Err(CertificateFault::Alpha);
         }
+        if method == Method::Sequential {
+            let (entries, rest) = entries.as_chunks();
+            let table = Self { method, n0, n, alpha_bits, first, entries };
+            return table.check_checkpoints(rest).map(|()| table);
+        }
         let (n64, first64) = (u64::from(n), u64::from(first));
-        let first_fits = match method {
-            Method::TwoStage | Method::SingleStage => 2 * first64 > n64 && first64 <= n64 + 1,
-            Method::Predict => first == 0,
-        };
+        let has_radii = method != Method::Predict;
+        let first_fits = if has_radii { 2 * first64 > n64 && first64 <= n64 + 1 } else { first == 0 };
         if !first_fits {
             return Err(CertificateFault::First(first));
         }
@@ -133,10 +140,7 @@ impl<'a> CertificateTable<'a> {
         }
         let table = Self { method, n0, n, alpha_bits, first, entries };
         match table.entries().enumerate().try_fold(0, |before, (index, entry)| {
-            let fits = match method {
-                Method::TwoStage | Method::SingleStage => entry >= before,
-                Method::Predict => u64::from(entry) <= n64 + 1,
-            };
+            let fits = if has_radii { entry >= before } else { u64::from(entry) <= n64 + 1 };
             if fits { Ok(entry) } else { Err(index) }
         }) {
             Ok(_) => Ok(table),
@@ -154,7 +158,7 @@ impl<'a> CertificateTable<'a> {
         self.n0
     }
 
-    /// Votes that are counted.
+    /// Votes that are counted; the most that a sequential table allows.
     pub fn n(&self) -> u32 {
         self.n
     }
@@ -164,7 +168,7 @@ impl<'a> CertificateTable<'a> {
         self.alpha_bits
     }
 
-    /// Count of entry 0; smaller counts abstain.
+    /// Count of entry 0, smaller counts abstain; the target radius of a sequential table.
     pub fn first(&self) -> u32 {
         self.first
     }
@@ -174,8 +178,12 @@ impl<'a> CertificateTable<'a> {
         self.entries.iter().map(|entry| u32::from_le_bytes(*entry))
     }
 
-    /// The entry of a count (or of `m` votes in the top two), if the table has one.
+    /// The entry of a count (or of `m` votes in the top two), if the table has one; none in a sequential
+    /// table.
     pub fn entry(&self, count: u32) -> Option<u32> {
+        if self.method == Method::Sequential {
+            return None;
+        }
         let index = count.checked_sub(self.first)? as usize;
         self.entries.get(index).map(|entry| u32::from_le_bytes(*entry))
     }

@@ -1,6 +1,7 @@
 //! How many samples, and how sure.
 
 use super::Error;
+use crate::certificate::Radius;
 use crate::format::{CertificateTable, Method, Model};
 
 /// Samples of a certificate and the probability alpha of a wrong statement.
@@ -10,6 +11,8 @@ pub struct Budget {
     n0: u32,
     n: u32,
     alpha_bits: u64,
+    /// Of the sequential form.
+    target: Option<Radius>,
 }
 
 impl Budget {
@@ -20,20 +23,31 @@ impl Budget {
 
     /// `n0` samples choose the class, `n` others are counted.
     pub const fn two_stage(n0: u32, n: u32, alpha: f64) -> Self {
-        Self { method: Method::TwoStage, n0, n, alpha_bits: alpha.to_bits() }
+        Self { method: Method::TwoStage, n0, n, alpha_bits: alpha.to_bits(), target: None }
     }
 
     /// `n` samples choose the class and are counted.
     pub const fn single_stage(n: u32, alpha: f64) -> Self {
-        Self { method: Method::SingleStage, n0: 0, n, alpha_bits: alpha.to_bits() }
+        Self { method: Method::SingleStage, n0: 0, n, alpha_bits: alpha.to_bits(), target: None }
+    }
+
+    /// Samples are drawn until it is certain that the radius is certified or out of reach, at most `n`.
+    pub const fn sequential(target: Radius, n: u32, alpha: f64) -> Self {
+        let alpha_bits = alpha.to_bits();
+        Self { method: Method::Sequential, n0: 0, n, alpha_bits, target: Some(target) }
     }
 
     /// The model's table for exactly these numbers; alpha compares bit for bit.
     pub fn table<'a>(&self, model: &Model<'a>) -> Result<CertificateTable<'a>, Error> {
-        let Self { method, n0, n, alpha_bits } = *self;
+        let Self { method, n0, n, alpha_bits, target } = *self;
         let fits = |table: &CertificateTable<'a>| {
-            (table.method(), table.n0(), table.n(), table.alpha_bits()) == (method, n0, n, alpha_bits)
+            let votes = (table.method(), table.n0(), table.n(), table.alpha_bits());
+            votes == (method, n0, n, alpha_bits) && table.target() == target
         };
-        model.certificates().find(fits).ok_or(Error::NoTable { method, n0, n, alpha_bits })
+        let missing = match target {
+            Some(radius) => Error::NoSequentialTable { radius, n, alpha_bits },
+            None => Error::NoTable { method, n0, n, alpha_bits },
+        };
+        model.certificates().find(fits).ok_or(missing)
     }
 }

@@ -1,7 +1,7 @@
 //! Why nothing was classified, voted or certified.
 
 use crate::arch::Backend;
-use crate::certificate::ConcludeError;
+use crate::certificate::{ConcludeError, Radius};
 use crate::exec::ExecError;
 use crate::format::Method;
 use core::fmt;
@@ -37,6 +37,15 @@ pub enum Error {
         /// Bits of the f64 alpha.
         alpha_bits: u64,
     },
+    /// The model has no sequential table for these numbers; the host can make one.
+    NoSequentialTable {
+        /// The target radius.
+        radius: Radius,
+        /// Most votes.
+        n: u32,
+        /// Bits of the f64 alpha.
+        alpha_bits: u64,
+    },
     /// A table of another method was given.
     TableMethod {
         /// Its method.
@@ -44,11 +53,11 @@ pub enum Error {
     },
     /// A vote of no samples.
     NoSamples,
-    /// A run was finished before its last step.
+    /// A run was finished before its last step; a sequential one had not decided yet.
     Unfinished {
         /// Samples done.
         done: u64,
-        /// Samples of the run.
+        /// Samples of the run, the most of a sequential one.
         total: u64,
     },
     /// The counts are not those of the table.
@@ -72,6 +81,12 @@ impl fmt::Display for Error {
             Self::NoTable { method, n0, n, alpha_bits } => write!(
                 f,
                 "the model has no {method:?} table for n0 {n0}, n {n}, alpha {}",
+                f64::from_bits(*alpha_bits)
+            ),
+            Self::NoSequentialTable { radius, n, alpha_bits } => write!(
+                f,
+                "the model has no sequential table for radius {radius} ({} units of 2^-20), n {n}, alpha {}",
+                radius.units(),
                 f64::from_bits(*alpha_bits)
             ),
             Self::TableMethod { found } => write!(f, "a {found:?} table does not serve here"),

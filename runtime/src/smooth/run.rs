@@ -1,8 +1,8 @@
 //! Certification, at once or step by step.
 
 use super::counts::zeros;
-use super::{Budget, Counts, Error, Image, Smoother, add_counts};
-use crate::certificate::{Outcome, conclude};
+use super::{Budget, Counts, Error, Image, Smoother, add_counts, top};
+use crate::certificate::{Lookup, Outcome, conclude};
 use crate::format::{CertificateTable, Method};
 use crate::noise::{Purpose, Seed};
 
@@ -46,7 +46,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     ) -> Result<Run<'r, 'm, 'a, 's>, Error> {
         let selecting = match table.method() {
             Method::TwoStage => table.n0(),
-            Method::SingleStage => 0,
+            Method::SingleStage | Method::Sequential => 0,
             Method::Predict => return Err(Error::TableMethod { found: Method::Predict }),
         };
         self.check(image)?;
@@ -57,7 +57,9 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
             table: *table,
             seed: *seed,
             selecting,
+            checkpoint: 0,
             done: 0,
+            is_decided: false,
             selection: zeros(classes),
             counts: zeros(classes),
         })
@@ -66,7 +68,8 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
 
 /// A certification under way: for cooperative loops, watchdogs and deadlines.
 ///
-/// However the samples are cut into steps, the outcome is the same.
+/// However the samples are cut into steps, the outcome is the same. A sequential run ends at the first checkpoint
+/// that decides, and draws no sample beyond it.
 #[derive(Debug)]
 pub struct Run<'r, 'm, 'a, 's> {
     smoother: &'r mut Smoother<'m, 'a, 's>,
@@ -75,15 +78,19 @@ pub struct Run<'r, 'm, 'a, 's> {
     seed: Seed,
     /// Samples that choose the class.
     selecting: u32,
+    /// Index of the next checkpoint (sequential only).
+    checkpoint: usize,
     done: u64,
+    /// Whether no more samples are wanted.
+    is_decided: bool,
     selection: Counts,
     counts: Counts,
 }
 
 impl Run<'_, '_, '_, '_> {
-    /// Samples of the whole run.
+    /// Samples of the whole run; a sequential one may need fewer.
     pub fn total(&self) -> u64 {
-        u64::from(self.selecting) + u64::from(self.table.n())
+        u64::from(self.selecting) + u64::from(self.table.most_votes())
     }
 
     /// Samples done so far.
@@ -91,13 +98,14 @@ impl Run<'_, '_, '_, '_> {
         self.done
     }
 
-    /// Draws up to `samples` more samples; true when none are left.
+    /// Draws up to `samples` more samples; true when none are left to draw.
     pub fn step(&mut self, samples: u32) -> Result<bool, Error> {
-        let mut left = u64::from(samples).min(self.total() - self.done);
-        while left > 0 {
+        let mut left = u64::from(samples);
+        while left > 0 && !self.is_decided {
             let selecting = u64::from(self.selecting);
+            let pause = u64::from(self.pause());
             let (purpose, start, end, counts) = match self.done.checked_sub(selecting) {
-                Some(start) => (Purpose::Estimate, start, u64::from(self.table.n()), &mut self.counts),
+                Some(start) => (Purpose::Estimate, start, pause, &mut self.counts),
                 None => (Purpose::Select, self.done, selecting, &mut self.selection),
             };
             let end = end.min(start + left);
@@ -106,15 +114,31 @@ impl Run<'_, '_, '_, '_> {
             add_counts(counts, &votes);
             self.done += end - start;
             left -= end - start;
+            if self.done == selecting + pause {
+                self.look();
+            }
         }
-        Ok(self.done == self.total())
+        Ok(self.is_decided)
+    }
+
+    /// Counted votes after which something may be decided.
+    fn pause(&self) -> u32 {
+        self.table.checkpoint(self.checkpoint).map_or(self.table.n(), |checkpoint| checkpoint.votes)
+    }
+
+    /// All votes up to the next pause are counted.
+    fn look(&mut self) {
+        let count = self.counts.get(top(&self.counts)).copied().unwrap_or(0);
+        let checkpoint = self.table.checkpoint(self.checkpoint);
+        let decision = checkpoint.and_then(|checkpoint| checkpoint.decide(count));
+        self.is_decided = decision.is_some() || self.done == self.total();
+        self.checkpoint += 1;
     }
 
     /// The outcome of a run whose last step is done.
     pub fn finish(self) -> Result<Outcome, Error> {
-        let (done, total) = (self.done, self.total());
-        if done < total {
-            return Err(Error::Unfinished { done, total });
+        if !self.is_decided {
+            return Err(Error::Unfinished { done: self.done, total: self.total() });
         }
         Ok(conclude(&self.table, &self.selection, &self.counts)?)
     }

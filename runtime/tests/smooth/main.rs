@@ -7,6 +7,7 @@ mod images;
 mod naive;
 mod noise;
 mod runs;
+mod sequential;
 mod streams;
 #[path = "../suite/support/mod.rs"]
 mod support;

@@ -81,13 +81,14 @@ fn budgets_name_their_table() {
             assert_eq!((record.model_sha256, record.image_sha256), (model.sha256(), case.image().sha256()));
             assert_eq!((record.method, record.n0, record.n), (table.method(), table.n0(), 8));
             assert_eq!((record.seed, record.alpha_bits), (SEED, ALPHA.to_bits()));
+            assert_eq!((record.target, record.votes, record.refuted), (None, 8, false));
             assert_eq!((record.generator, record.version), (Generator::Xoshiro, env!("CARGO_PKG_VERSION")));
             assert_eq!(record.count, record.counts[record.class]);
             assert_eq!(&record.counts, outcome.counts());
             assert_eq!(record.radius, table.radius(record.count));
             match outcome {
                 Outcome::Certified(_) => certified += 1,
-                Outcome::Abstained(_) => abstained += 1,
+                Outcome::Refuted(_) | Outcome::Abstained(_) => abstained += 1,
             }
         }
         for budget in [Budget::samples(8), Budget::two_stage(4, 9, ALPHA), Budget::single_stage(8, 0.1000001)]

@@ -3,6 +3,7 @@
 use crate::parser::find;
 use crate::support::{Rng, random_network, reseal};
 use proptest::prelude::*;
+use ringfence_runtime::certificate::Lookup;
 use ringfence_runtime::exec::Executor;
 use ringfence_runtime::format::layout::{self, HEADER_BYTES, SECTION_RECORD_BYTES, Section, header};
 use ringfence_runtime::{Backend, FormatError, Model};
@@ -28,7 +29,15 @@ pub fn exercise(file: &[u8]) -> bool {
     assert_eq!(model.class_name(model.classes()), None);
     assert_eq!(model.noise().words.len(), 1 << model.noise().column_bits);
     for table in model.certificates() {
-        assert_eq!(table.entries().len() as u32, table.n() + 1 - table.first());
+        let checkpoints = table.checkpoints().count();
+        match table.target() {
+            Some(_) => assert_eq!(table.entries().len(), 3 * checkpoints),
+            None => {
+                assert_eq!(table.entries().len() as u32, table.n() + 1 - table.first());
+                assert_eq!(checkpoints, 0);
+            }
+        }
+        assert!(table.most_votes() <= table.n());
         assert!(table.entry(table.n() + 1).is_none());
     }
     assert!(model.softmax().weight(0) >= model.softmax().weight(u32::MAX));

@@ -45,8 +45,10 @@ fn valid_models_parse_and_tell_what_was_written() {
         assert_eq!(model.class_name(1), Some("class 1"));
         assert_eq!(model.noise().tv_budget, 77);
         let found: Vec<_> = model.certificates().map(|t| (t.method(), t.n0(), t.n(), t.first())).collect();
-        let methods = [Method::TwoStage, Method::SingleStage, Method::Predict];
-        assert_eq!(found, [(methods[0], 4, 8, 6), (methods[1], 0, 8, 7), (methods[2], 0, 8, 0)]);
+        let methods = [Method::TwoStage, Method::SingleStage, Method::Predict, Method::Sequential];
+        let expected =
+            [(methods[0], 4, 8, 6), (methods[1], 0, 8, 7), (methods[2], 0, 8, 0), (methods[3], 0, 8, 1000)];
+        assert_eq!(found, expected);
         assert_eq!(model.certificates().next().unwrap().entry(8), Some(20));
         assert_eq!(model.certificates().next().unwrap().entry(5), None);
         assert_eq!((model.softmax().weight(0), model.softmax().weight(64)), (32768, 4096));
@@ -260,7 +262,7 @@ fn tables_have_their_own_errors() {
     let tables = |at, bytes: &[u8]| fault(&file, Section::Certificates, at, bytes);
     let table = |fault| FormatError::Certificate { index: 0, fault };
     assert_eq!(tables(0, &[65]), FormatError::CertificateCount { found: 65 });
-    assert_eq!(tables(8, &[4]), table(CertificateFault::Method(4)));
+    assert_eq!(tables(8, &[5]), table(CertificateFault::Method(5)));
     assert_eq!(tables(9, &[1]), table(CertificateFault::Reserved));
     assert_eq!(tables(8 + layout::certificate::OFFSET, &[1]), table(CertificateFault::Range));
     assert_eq!(tables(8 + layout::certificate::LENGTH, &[0, 0, 0, 0x40]), table(CertificateFault::Range));
@@ -290,5 +292,27 @@ fn certificate_tables_are_checked() {
     for alpha in [0.0f64, 1.0, f64::NAN, f64::INFINITY, -0.5] {
         let table = CertificateTable::new(one, 0, 4, alpha.to_bits(), 3, &[0; 8]).map(|_| ());
         assert_eq!(table, Err(CertificateFault::Alpha));
+    }
+}
+
+#[test]
+fn checkpoints_are_checked() {
+    let new = |n0, first, entries: &[u32]| {
+        let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        CertificateTable::new(Method::Sequential, n0, 10, 0.1f64.to_bits(), first, &bytes).map(|_| ())
+    };
+    let good = [1, 1, 0, 2, 3, 1, 9, 10, 4, 10, 6, 5];
+    assert_eq!(new(0, 7, &good), Ok(()));
+    assert_eq!(new(1, 7, &good), Err(CertificateFault::Samples));
+    assert_eq!(new(0, 0, &good), Err(CertificateFault::First(0)));
+    assert_eq!(new(0, 7, &[]), Err(CertificateFault::Length { expected: 3, found: 0 }));
+    assert_eq!(new(0, 7, &good[..11]), Err(CertificateFault::Length { expected: 12, found: 11 }));
+    let odd = CertificateTable::new(Method::Sequential, 0, 10, 0.1f64.to_bits(), 7, &[1; 13]).map(|_| ());
+    assert_eq!(odd, Err(CertificateFault::Length { expected: 3, found: 3 }));
+    // No votes, the same votes again, more votes than n; half the votes accepted, more than all + 1; no gap.
+    for (at, value) in [(0, 0), (3, 1), (9, 11), (10, 5), (7, 11), (11, 6), (5, u32::MAX), (4, u32::MAX)] {
+        let mut entries = good;
+        entries[at] = value;
+        assert_eq!(new(0, 7, &entries), Err(CertificateFault::Entry(at / 3 * 3)), "{entries:?}");
     }
 }

@@ -95,7 +95,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     check_fit(&model, data.as_ref())?;
     let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };
     let votes = (method, args.n0, args.n, args.alpha);
-    let request = Request::new(&file, &model, (data.as_ref(), args.images.split()), votes);
+    let request = Request::new(&file, &model, (data.as_ref(), args.images.split()), votes, None);
     let terms = Terms::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let effort = Effort { queries: args.queries, votes: args.votes };

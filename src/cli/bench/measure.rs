@@ -83,7 +83,7 @@ pub fn measure(
     let (least, median) = (times[0] / f64::from(piece), middle(&times) / f64::from(piece));
     let expected = median * (f64::from(budget.n) + f64::from(SELECTING));
     let certificate_s = if expected <= PATIENCE * limit.as_secs_f64() {
-        let plan = Plan { method: Method::TwoStage, n0: SELECTING, n: budget.n, alpha: 0.001 };
+        let plan = Plan { method: Method::TwoStage, n0: SELECTING, n: budget.n, alpha: 0.001, target: None };
         let terms = Terms::find_or_make(model, plan)?;
         Some(middle(&pieces(limit, || workers.certify(&image, &seed, &terms).map(drop))?))
     } else {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::CliError;
 use crate::cli::lines::{Lines, failed, line_bytes, whole_lines, wrong};
-use crate::report::{Generator, Method, Record, Row, TSV_HEADER, TSV_TEST_HEADER};
+use crate::report::{Generator, Method, Record, Row, TSV_HEADER, TSV_STOP_HEADER, TSV_TEST, TSV_TEST_HEADER};
 
 /// What must be the same for rows to belong to one run; kept beside the rows as `FILE.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub(super) struct Settings {
     pub n0: u32,
     pub n: u32,
     pub alpha: f64,
+    /// Radius in pixels of a sequential run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_radius: Option<f64>,
     /// The given seed, or none for seeds from the operating system.
     pub seed: Option<String>,
     /// The generator of the noise.
@@ -38,7 +41,18 @@ impl Settings {
 
     /// The header line of the table, without its line end.
     fn header(&self) -> String {
-        TSV_HEADER.to_owned() + self.mark(TSV_TEST_HEADER)
+        let stop = if self.target_radius.is_some() { TSV_STOP_HEADER } else { "" };
+        [TSV_HEADER, stop, self.mark(TSV_TEST_HEADER)].concat()
+    }
+
+    /// Reads a row of the table.
+    fn row(&self, line: &str) -> Result<Row, String> {
+        let (expected, found) = (self.header().split('\t').count(), line.split('\t').count());
+        if found != expected {
+            return Err(format!("{found} columns, expected {expected}"));
+        }
+        let row = line.strip_suffix(self.mark(TSV_TEST)).ok_or("column `certificate`: expected `no`")?;
+        Row::from_tsv(row).map_err(|error| error.to_string())
     }
 
     /// Names and values of the first setting that differs.
@@ -139,8 +153,7 @@ fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliErr
             if is_summary(line) {
                 break;
             }
-            let record: Record =
-                serde_json::from_str(line).map_err(|error| wrong(path, number, &error.to_string()))?;
+            let record = Record::from_json(line).map_err(|error| wrong(path, number, &error.to_string()))?;
             rows.push(record.row());
         } else if number == 0 {
             let header = settings.header();
@@ -149,7 +162,7 @@ fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliErr
                 return Err(wrong(path, number, &reason));
             }
         } else {
-            rows.push(Row::from_tsv(line).map_err(|error| wrong(path, number, &error.to_string()))?);
+            rows.push(settings.row(line).map_err(|reason| wrong(path, number, &reason))?);
         }
         keep += line_bytes(line);
     }

@@ -24,6 +24,7 @@ Examples:
   ringfence certify --max 1000 --plot signs.svg      more of them, and a picture
   ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv
   ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv --resume
+  ringfence certify --target-radius 0.25 --budget 10000   one radius, as few samples as it takes
   ringfence certify --json --max 3 > three.jsonl; ringfence replay three.jsonl";
 
 /// Certify the images of a data set: the class that no perturbation within the printed L2 radius can change
@@ -44,6 +45,12 @@ pub struct Args {
     /// Let all n samples select and count, without the n0 of selection
     #[arg(long)]
     single_stage: bool,
+    /// Draw samples only until it is certain that this L2 radius, in pixels of [0, 1], is certified or out of reach
+    #[arg(long, value_name = "R", requires = "budget", conflicts_with_all = ["n0", "n", "single_stage"])]
+    target_radius: Option<f64>,
+    /// Most samples an image, with --target-radius
+    #[arg(long, value_name = "N", requires = "target_radius", value_parser = clap::value_parser!(u32).range(1..))]
+    budget: Option<u32>,
     /// Derive all seeds from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
@@ -59,8 +66,8 @@ pub struct Args {
     /// Write JSON lines (schema ringfence.certify/1) instead of a tab-separated table
     #[arg(long)]
     json: bool,
-    /// Radii of the summary, in pixels of [0, 1]
-    #[arg(long, value_name = "R,..", value_delimiter = ',', default_value = "0,0.25,0.5,0.75,1")]
+    /// Radii of the summary, in pixels of [0, 1]; 0,0.25,0.5,0.75,1 or the target radius if not given
+    #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
     /// Draw certified accuracy over radius into this SVG file
     #[arg(long, value_name = "FILE")]
@@ -69,6 +76,26 @@ pub struct Args {
     images: DataArgs,
     #[command(flatten)]
     compute: ComputeArgs,
+}
+
+impl Args {
+    /// Method, n0, n and alpha.
+    fn votes(&self) -> (Method, u32, u32, f64) {
+        match self.budget {
+            Some(budget) => (Method::Sequential, 0, budget, self.alpha),
+            None if self.single_stage => (Method::SingleStage, 0, self.n, self.alpha),
+            None => (Method::TwoStage, self.n0, self.n, self.alpha),
+        }
+    }
+
+    /// Radii of the summary.
+    fn radii(&self) -> Vec<f64> {
+        match self.target_radius {
+            _ if !self.radii.is_empty() => self.radii.clone(),
+            Some(target) => vec![target],
+            None => vec![0.0, 0.25, 0.5, 0.75, 1.0],
+        }
+    }
 }
 
 /// Runs the verb.
@@ -80,13 +107,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let model = file.parse()?;
     let data = args.images.open()?;
     check_fit(&model, data.as_ref())?;
-    let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };
-    let request = Request::new(
-        &file,
-        &model,
-        (data.as_ref(), args.images.split()),
-        (method, args.n0, args.n, args.alpha),
-    );
+    let source = (data.as_ref(), args.images.split());
+    let request = Request::new(&file, &model, source, args.votes(), args.target_radius);
     let terms = Terms::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let mut arenas = args.compute.arenas(&model);
@@ -127,6 +149,7 @@ fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
         n0: request.plan.n0,
         n: request.plan.n,
         alpha: request.plan.alpha,
+        target_radius: request.plan.target,
         seed: seeds.given_hex(),
         generator: args.generator,
     }

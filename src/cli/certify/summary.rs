@@ -14,7 +14,7 @@ use crate::cli::request::Request;
 use crate::cli::seed::SeedPlan;
 use crate::cli::tables::Terms;
 use crate::cli::{CliError, to_json};
-use crate::report::{CERTIFY_SCHEMA, Curve, Generator, Method, Row, Summary, certified_accuracy_svg};
+use crate::report::{CERTIFY_SCHEMA, Curve, Generator, Method, Row, Stops, Summary, certified_accuracy_svg};
 
 /// What a run came to.
 pub(super) struct Ending<'r> {
@@ -31,7 +31,7 @@ pub(super) struct Ending<'r> {
 impl Ending<'_> {
     /// Prints the summary and draws the picture if one is wanted.
     pub fn conclude(&self, log: &mut Log) -> Result<(), CliError> {
-        let summary = Summary::of(self.rows, &self.args.radii);
+        let summary = Summary::of(self.rows, &self.args.radii());
         let mut stdout = std::io::stdout();
         if self.args.json {
             let line = to_json(&self.json(&summary))?;
@@ -46,7 +46,8 @@ impl Ending<'_> {
     }
 
     fn samples(&self) -> u64 {
-        self.rows.len() as u64 * u64::from(self.request.plan.n0 + self.request.plan.n)
+        let all = self.request.plan.n0 + self.request.plan.n;
+        self.rows.iter().map(|row| u64::from(row.stop.map_or(all, |stop| stop.samples))).sum()
     }
 
     /// Wall seconds of all rows, those of earlier sessions included.
@@ -72,7 +73,7 @@ impl Ending<'_> {
             .iter()
             .map(|score| (score.key(), json!([score.interval.0, score.interval.1])))
             .collect();
-        json!({
+        let mut line = json!({
             "summary": {
                 "images": summary.images,
                 "certified_accuracy": shares,
@@ -100,7 +101,18 @@ impl Ending<'_> {
                 "split": split.to_string(),
             },
             "schema": CERTIFY_SCHEMA,
-        })
+        });
+        if let (Some(target), Some(stops)) = (plan.target, Stops::of(self.rows)) {
+            line["summary"]["sequential"] = json!({
+                "target_radius": target,
+                "refuted": stops.refuted,
+                "abstained": stops.abstained,
+                "samples": stops.samples,
+                "mean_samples": stops.mean(),
+                "median_samples": stops.median,
+            });
+        }
+        line
     }
 
     fn text(&self, summary: &Summary) -> String {
@@ -108,6 +120,11 @@ impl Ending<'_> {
         let votes = match method {
             Method::TwoStage => format!("n0 = {} to select, n = {} counted", plan.n0, plan.n),
             Method::SingleStage => format!("n = {}, single stage", plan.n),
+            Method::Sequential => format!(
+                "until radius {} is certified or out of reach, at most {}",
+                plan.target.unwrap_or(0.0),
+                plan.n
+            ),
         };
         let compute = &self.args.compute;
         let speed = self.us_per_sample().map_or_else(
@@ -121,9 +138,13 @@ impl Ending<'_> {
             Generator::Xoshiro => votes,
             Generator::ChaCha8 => votes + ", noise of chacha8",
         };
+        let statement = match method {
+            Method::Sequential => "certificate and each refutation",
+            Method::TwoStage | Method::SingleStage => "certificate",
+        };
         let claim = match self.seeds {
             SeedPlan::Os => format!(
-                "Each certificate holds with probability at least 1 - {} over the noise drawn for it.",
+                "Each {statement} holds with probability at least 1 - {} over the noise drawn for it.",
                 plan.alpha
             ),
             SeedPlan::Given(_) => {
@@ -153,7 +174,8 @@ impl Ending<'_> {
 
     fn draw(&self, path: &Path) -> Result<(), CliError> {
         let Request { plan, model, sigma, data, .. } = self.request;
-        let limit = self.terms.radius(plan.n).map_or(0.0, |radius| f64::from(radius.units()) / 1_048_576.0);
+        let most = self.terms.target().or_else(|| self.terms.radius(plan.n));
+        let limit = most.map_or(0.0, |radius| f64::from(radius.units()) / 1_048_576.0);
         let mark = if self.seeds == SeedPlan::Os { "" } else { "Replay or test with a given seed. " };
         let stem = Path::new(model).file_stem().map_or_else(|| model.into(), |stem| stem.to_string_lossy());
         let svg = certified_accuracy_svg(

@@ -102,7 +102,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let task = match args.vote {
         Some(rule) => rule.task(),
         None => {
-            let plan = Plan { method: Method::Predict, n0: 0, n: args.n, alpha: args.alpha };
+            let plan = Plan { method: Method::Predict, n0: 0, n: args.n, alpha: args.alpha, target: None };
             Task::Predict(Terms::find_or_make(&model, plan)?)
         }
     };

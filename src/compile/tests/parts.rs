@@ -120,7 +120,18 @@ fn tables_are_named_by_method_votes_and_level() {
     );
     assert_eq!("single-stage:32:0.01".parse(), Ok(TableSpec::SingleStage { n: 32, alpha: 0.01 }));
     assert_eq!("predict:100:0.001".parse(), Ok(TableSpec::Predict { n: 100, alpha: 0.001 }));
-    for wrong in ["", "two-stage:100:0.001", "predict:x:0.001", "predict:10:y", "cohen:1:2:3"] {
+    assert_eq!(
+        "sequential:0.25:1000:0.001".parse(),
+        Ok(TableSpec::Sequential { radius: 0.25, n: 1000, alpha: 0.001 })
+    );
+    for wrong in [
+        "",
+        "two-stage:100:0.001",
+        "sequential:z:100:0.001",
+        "predict:x:0.001",
+        "predict:10:y",
+        "cohen:1:2:3",
+    ] {
         let error = wrong.parse::<TableSpec>().unwrap_err();
         assert!(
             error.contains(

@@ -225,10 +225,14 @@ pub mod tables {
         bytes
     }
 
-    /// A two-stage, a single-stage and a prediction table for 8 votes.
+    /// A two-stage, a single-stage, a prediction and a sequential table for 8 votes.
     pub fn certificates() -> Vec<u8> {
-        let tables: [(u8, u32, u32, &[u32]); 3] =
-            [(1, 4, 6, &[0, 10, 20]), (2, 0, 7, &[5, 9]), (3, 0, 0, &[9, 9, 9, 9, 9, 5, 6, 7, 8])];
+        let tables: [(u8, u32, u32, &[u32]); 4] = [
+            (1, 4, 6, &[0, 10, 20]),
+            (2, 0, 7, &[5, 9]),
+            (3, 0, 0, &[9, 9, 9, 9, 9, 5, 6, 7, 8]),
+            (4, 0, 1000, &[3, 4, 1, 5, 5, 2, 8, 7, 3]),
+        ];
         let mut bytes = (tables.len() as u64).to_le_bytes().to_vec();
         let mut offset = layout::CERTIFICATES_HEADER_BYTES + tables.len() * layout::CERTIFICATE_BYTES;
         for (method, n0, first, entries) in tables {
