@@ -52,7 +52,7 @@
 #define RINGFENCE_RUN_WORDS 168
 
 // What a call answers. Anything but RINGFENCE_STATUS_OK means that no result was written, with the one exception that
-// `ringfence_model_parse` and `ringfence_begin` mark their struct as not usable.
+// `ringfence_model_parse` and `ringfence_run_begin` mark their struct as not usable.
 enum ringfence_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -272,7 +272,7 @@ typedef struct ringfence_budget {
 } ringfence_budget;
 
 // An image of bytes, 0 to 255 for 0 to 1. The pixels stay the caller's and must not change during a call, nor between
-// `ringfence_begin` and the last step of a run.
+// `ringfence_run_begin` and the last step of a run.
 typedef struct ringfence_image {
   // The pixels, at any address.
   const uint8_t *pixels;
@@ -357,7 +357,7 @@ typedef struct ringfence_outcome {
 
 // A certification under way, in memory of the caller.
 //
-// Made by `ringfence_begin`, advanced by `ringfence_step`; it may be left or begun anew at any time, nothing needs to be
+// Made by `ringfence_run_begin`, advanced by `ringfence_run_step`; it may be left or begun anew at any time, nothing needs to be
 // freed. Model file, model struct, arena, backend name and image must stay in place, image and model unchanged, until the
 // last step. One thread at a time may use it. A struct of zero bytes, or one whose begin failed, is recognised
 // (RINGFENCE_STATUS_NOT_BEGUN); one of arbitrary bytes is not.
@@ -473,7 +473,7 @@ ringfence_status ringfence_predict(const struct ringfence_smoother *smoother,
                                    struct ringfence_prediction *prediction);
 
 // Certifies an image in one call: `budget->n0 + budget->n` passes of the network, fewer if sequential. To be interrupted,
-// see `ringfence_begin`.
+// see `ringfence_run_begin`.
 //
 // # Safety
 // `smoother`, `image`, `seed` and `budget` point to structs as described there, `outcome` to a struct that can be written.
@@ -487,35 +487,35 @@ ringfence_status ringfence_certify(const struct ringfence_smoother *smoother,
 //
 // # Safety
 // `smoother`, `image`, `seed` and `budget` point to structs as described there, `run` to a struct that can be written.
-ringfence_status ringfence_begin(const struct ringfence_smoother *smoother,
-                                 const struct ringfence_image *image,
-                                 const struct ringfence_seed *seed,
-                                 const struct ringfence_budget *budget,
-                                 struct ringfence_run *run);
+ringfence_status ringfence_run_begin(const struct ringfence_smoother *smoother,
+                                     const struct ringfence_image *image,
+                                     const struct ringfence_seed *seed,
+                                     const struct ringfence_budget *budget,
+                                     struct ringfence_run *run);
 
 // Draws up to `samples` more samples, never more: a step of k samples takes k times as long as a step of one. So a deadline
 // is a number of samples, spent in steps. `*finished` becomes true when none are left to draw. However the samples are cut
 // into steps, the outcome is the same. After an error the run is as before the step, or has done a part of its samples.
 //
 // # Safety
-// `run` points to a struct that `ringfence_begin` made, whose model, arena and image are still there; `finished` to a bool that
+// `run` points to a struct that `ringfence_run_begin` made, whose model, arena and image are still there; `finished` to a bool that
 // can be written.
-ringfence_status ringfence_step(struct ringfence_run *run,
-                                uint32_t samples,
-                                bool *finished);
+ringfence_status ringfence_run_step(struct ringfence_run *run,
+                                    uint32_t samples,
+                                    bool *finished);
 
 // How far a run has come.
 //
 // # Safety
-// `run` points to a struct that `ringfence_begin` made, `progress` to a struct that can be written.
-ringfence_status ringfence_progress(const struct ringfence_run *run, struct ringfence_progress *progress);
+// `run` points to a struct that `ringfence_run_begin` made, `progress` to a struct that can be written.
+ringfence_status ringfence_run_progress(const struct ringfence_run *run, struct ringfence_progress *progress);
 
 // The outcome of a run that is finished; may be asked for more than once. An unfinished run gives
 // RINGFENCE_STATUS_UNFINISHED and claims nothing.
 //
 // # Safety
-// `run` points to a struct that `ringfence_begin` made, `outcome` to a struct that can be written.
-ringfence_status ringfence_finish(const struct ringfence_run *run, struct ringfence_outcome *outcome);
+// `run` points to a struct that `ringfence_run_begin` made, `outcome` to a struct that can be written.
+ringfence_status ringfence_run_finish(const struct ringfence_run *run, struct ringfence_outcome *outcome);
 
 #ifdef __cplusplus
 }  // extern "C"

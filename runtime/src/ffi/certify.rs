@@ -79,7 +79,7 @@ pub unsafe extern "C" fn ringfence_predict(
 }
 
 /// Certifies an image in one call: `budget->n0 + budget->n` passes of the network, fewer if sequential. To be interrupted,
-/// see `ringfence_begin`.
+/// see `ringfence_run_begin`.
 ///
 /// # Safety
 /// `smoother`, `image`, `seed` and `budget` point to structs as described there, `outcome` to a struct that can be written.

@@ -57,7 +57,7 @@ impl Vote {
 }
 
 /// An image of bytes, 0 to 255 for 0 to 1. The pixels stay the caller's and must not change during a call, nor between
-/// `ringfence_begin` and the last step of a run.
+/// `ringfence_run_begin` and the last step of a run.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CImage {
@@ -136,6 +136,7 @@ impl CSmoother {
     pub unsafe fn open<'s>(&self, image: &CImage) -> Result<(Smoother<'s, 'static, 's>, Image<'s>), Status> {
         // SAFETY: by the contract of this function.
         let (model, view) = unsafe { (CModel::get(self.model)?, image.view()?) };
+        memory::check_length(self.arena, self.arena_bytes)?;
         let arena = Span::new(self.arena, self.arena_bytes);
         arena.apart_from(Span::new(image.pixels, image.length))?;
         arena.apart_from(Span::of(self.model))?;

@@ -62,7 +62,8 @@ pub(super) unsafe fn bytes_mut<'b>(at: *mut u8, length: usize) -> Result<&'b mut
     Ok(unsafe { slice::from_raw_parts_mut(at, length) })
 }
 
-fn check_length(at: *const u8, length: usize) -> Result<(), Status> {
+/// Whether bytes may lie there.
+pub(super) fn check_length(at: *const u8, length: usize) -> Result<(), Status> {
     check(at)?;
     let fits = isize::try_from(length).is_ok() && at.addr().checked_add(length).is_some();
     if fits { Ok(()) } else { Err(Status::Length) }

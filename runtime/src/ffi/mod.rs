@@ -23,7 +23,8 @@ pub use model::{
 };
 pub use outputs::{COutcome, CPrediction, CSha256, CVerdict, Decision, MAX_CLASSES, RADIUS_ONE};
 pub use run::{
-    CProgress, CRun, RUN_WORDS, ringfence_begin, ringfence_finish, ringfence_progress, ringfence_step,
+    CProgress, CRun, RUN_WORDS, ringfence_run_begin, ringfence_run_finish, ringfence_run_progress,
+    ringfence_run_step,
 };
 pub use status::{Status, ringfence_status_message, ringfence_version};
 pub use table::{CBudget, Method, ringfence_table};

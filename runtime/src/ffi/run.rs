@@ -13,7 +13,7 @@ const TAG: u64 = u64::from_le_bytes(*b"RF.A.RUN");
 
 /// A certification under way, in memory of the caller.
 ///
-/// Made by `ringfence_begin`, advanced by `ringfence_step`; it may be left or begun anew at any time, nothing needs to be
+/// Made by `ringfence_run_begin`, advanced by `ringfence_run_step`; it may be left or begun anew at any time, nothing needs to be
 /// freed. Model file, model struct, arena, backend name and image must stay in place, image and model unchanged, until the
 /// last step. One thread at a time may use it. A struct of zero bytes, or one whose begin failed, is recognised
 /// (RINGFENCE_STATUS_NOT_BEGUN); one of arbitrary bytes is not.
@@ -50,7 +50,7 @@ impl CRun {
     /// The state in a struct of the caller.
     ///
     /// # Safety
-    /// If `at` is neither null nor misaligned, it is valid for reads, and holds zeros or what `ringfence_begin` put there.
+    /// If `at` is neither null nor misaligned, it is valid for reads, and holds zeros or what `ringfence_run_begin` put there.
     unsafe fn state(at: *const Self) -> Result<*const State, Status> {
         check(at)?;
         // SAFETY: neither null nor misaligned; the rest is the caller's promise.
@@ -66,7 +66,7 @@ impl CRun {
 /// # Safety
 /// `smoother`, `image`, `seed` and `budget` point to structs as described there, `run` to a struct that can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ringfence_begin(
+pub unsafe extern "C" fn ringfence_run_begin(
     smoother: *const CSmoother,
     image: *const CImage,
     seed: *const CSeed,
@@ -101,14 +101,14 @@ pub unsafe extern "C" fn ringfence_begin(
 /// into steps, the outcome is the same. After an error the run is as before the step, or has done a part of its samples.
 ///
 /// # Safety
-/// `run` points to a struct that `ringfence_begin` made, whose model, arena and image are still there; `finished` to a bool that
+/// `run` points to a struct that `ringfence_run_begin` made, whose model, arena and image are still there; `finished` to a bool that
 /// can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ringfence_step(run: *mut CRun, samples: u32, finished: *mut bool) -> Status {
+pub unsafe extern "C" fn ringfence_run_step(run: *mut CRun, samples: u32, finished: *mut bool) -> Status {
     Status::of(|| {
         // SAFETY: by the contract of this function.
         let (state, finished) = unsafe { (CRun::state(run)?.cast_mut(), Out::new(finished)?) };
-        // SAFETY: a state, by `ringfence_begin`, which nothing else refers to during this call.
+        // SAFETY: a state, by `ringfence_run_begin`, which nothing else refers to during this call.
         let State { smoother, image, progress } = unsafe { &mut *state };
         // SAFETY: by the contract of this function; that run and arena are apart was seen at the beginning.
         let (mut smoother, image) = unsafe { smoother.open(image) }?;
@@ -120,13 +120,13 @@ pub unsafe extern "C" fn ringfence_step(run: *mut CRun, samples: u32, finished: 
 /// How far a run has come.
 ///
 /// # Safety
-/// `run` points to a struct that `ringfence_begin` made, `progress` to a struct that can be written.
+/// `run` points to a struct that `ringfence_run_begin` made, `progress` to a struct that can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ringfence_progress(run: *const CRun, progress: *mut CProgress) -> Status {
+pub unsafe extern "C" fn ringfence_run_progress(run: *const CRun, progress: *mut CProgress) -> Status {
     Status::of(|| {
         // SAFETY: by the contract of this function.
         let (state, progress) = unsafe { (CRun::state(run)?, Out::new(progress)?) };
-        // SAFETY: a state, by `ringfence_begin`.
+        // SAFETY: a state, by `ringfence_run_begin`.
         let State { progress: votes, .. } = unsafe { &*state };
         let (done, total, finished) = (votes.done(), votes.total(), votes.is_decided());
         progress.write(CProgress { done, total, finished });
@@ -138,13 +138,13 @@ pub unsafe extern "C" fn ringfence_progress(run: *const CRun, progress: *mut CPr
 /// RINGFENCE_STATUS_UNFINISHED and claims nothing.
 ///
 /// # Safety
-/// `run` points to a struct that `ringfence_begin` made, `outcome` to a struct that can be written.
+/// `run` points to a struct that `ringfence_run_begin` made, `outcome` to a struct that can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ringfence_finish(run: *const CRun, outcome: *mut COutcome) -> Status {
+pub unsafe extern "C" fn ringfence_run_finish(run: *const CRun, outcome: *mut COutcome) -> Status {
     Status::of(|| {
         // SAFETY: by the contract of this function.
         let (state, outcome) = unsafe { (CRun::state(run)?, Out::new(outcome)?) };
-        // SAFETY: a state, by `ringfence_begin`.
+        // SAFETY: a state, by `ringfence_run_begin`.
         let State { progress, .. } = unsafe { &*state };
         outcome.write(progress.outcome()?.into());
         Ok(())

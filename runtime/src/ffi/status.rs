@@ -5,7 +5,7 @@ use crate::smooth::{Error, ImageError};
 use core::ffi::{CStr, c_char};
 
 /// What a call answers. Anything but RINGFENCE_STATUS_OK means that no result was written, with the one exception that
-/// `ringfence_model_parse` and `ringfence_begin` mark their struct as not usable.
+/// `ringfence_model_parse` and `ringfence_run_begin` mark their struct as not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Status {
