@@ -1,6 +1,7 @@
 //! Whole verbs: one call, one result.
 
 use super::memory::{Out, read};
+use super::outputs::Answer;
 use super::{CBudget, CImage, COutcome, CPrediction, CSeed, CSmoother, CVerdict, Status, Vote};
 use crate::smooth::{Error, Image, Smoother};
 
@@ -8,7 +9,7 @@ use crate::smooth::{Error, Image, Smoother};
 ///
 /// # Safety
 /// The contract of the verbs below.
-unsafe fn verb<T, U: From<T>>(
+unsafe fn verb<T, U: Answer<T>>(
     (smoother, image): (*const CSmoother, *const CImage),
     result: *mut U,
     work: impl FnOnce(&mut Smoother<'_, '_, '_>, &Image<'_>) -> Result<T, Error>,
@@ -17,7 +18,7 @@ unsafe fn verb<T, U: From<T>>(
     let (smoother, image, result) = unsafe { (read(smoother)?, read(image)?, Out::new(result)?) };
     // SAFETY: by the contract of this function.
     let (mut smoother, image) = unsafe { smoother.open(&image) }?;
-    result.write(work(&mut smoother, &image)?.into());
+    result.fill(&work(&mut smoother, &image)?);
     Ok(())
 }
 
@@ -31,10 +32,8 @@ pub unsafe extern "C" fn ringfence_classify(
     image: *const CImage,
     class_index: *mut u32,
 ) -> Status {
-    let classify =
-        |smoother: &mut Smoother<'_, '_, '_>, image: &Image<'_>| Ok(smoother.classify(image)? as u32);
     // SAFETY: by the contract of this function.
-    Status::of(|| unsafe { verb((smoother, image), class_index, classify) })
+    Status::of(|| unsafe { verb((smoother, image), class_index, |smoother, image| smoother.classify(image)) })
 }
 
 /// The class that `n` noisy samples elect, without a certificate.

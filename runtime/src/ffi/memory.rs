@@ -1,6 +1,7 @@
 //! The caller's memory: pointers are checked before they are followed.
 
 use super::Status;
+use super::outputs::Answer;
 use core::mem::size_of;
 use core::slice;
 
@@ -18,6 +19,19 @@ impl<T> Out<T> {
     pub fn write(self, value: T) {
         // SAFETY: checked in `new`, whose caller promised the rest; nothing there is read or dropped.
         unsafe { self.0.write(value) }
+    }
+
+    /// Writes a result field by field, zeros where it says nothing.
+    pub fn fill<R>(self, result: &R)
+    where
+        T: Answer<R>,
+    {
+        // SAFETY: as in `write`; zero bytes are a value by the contract of `Answer`.
+        let place = unsafe {
+            self.0.write_bytes(0, 1);
+            &mut *self.0
+        };
+        place.fill(result);
     }
 }
 

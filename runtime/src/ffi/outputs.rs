@@ -81,48 +81,56 @@ pub struct COutcome {
     pub counts: [u32; MAX_CLASSES],
 }
 
-impl From<smooth::Verdict> for CVerdict {
-    fn from(verdict: smooth::Verdict) -> Self {
-        let (class_index, classes) = (verdict.class as u32, verdict.scores.len() as u32);
-        Self { class_index, classes, scores: list(&verdict.scores) }
+/// A result that is written where it goes: the lists are long, and stacks are small.
+///
+/// # Safety
+/// Zero bytes are a value.
+pub(super) unsafe trait Answer<T> {
+    /// Takes over a result; everything is zero so far.
+    fn fill(&mut self, result: &T);
+}
+
+// SAFETY: a number.
+unsafe impl Answer<usize> for u32 {
+    fn fill(&mut self, result: &usize) {
+        *self = *result as u32;
     }
 }
 
-impl From<Prediction> for CPrediction {
-    fn from(prediction: Prediction) -> Self {
+// SAFETY: numbers.
+unsafe impl Answer<smooth::Verdict> for CVerdict {
+    fn fill(&mut self, verdict: &smooth::Verdict) {
+        self.class_index = verdict.class as u32;
+        self.classes = copy(&mut self.scores, &verdict.scores);
+    }
+}
+
+// SAFETY: numbers and false.
+unsafe impl Answer<Prediction> for CPrediction {
+    fn fill(&mut self, prediction: &Prediction) {
         let counts = prediction.counts();
-        Self {
-            abstained: prediction.class().is_none(),
-            class_index: smooth::top(counts) as u32,
-            classes: counts.len() as u32,
-            counts: list(counts),
-        }
+        self.abstained = prediction.class().is_none();
+        self.class_index = smooth::top(counts) as u32;
+        self.classes = copy(&mut self.counts, counts);
     }
 }
 
-impl From<Outcome> for COutcome {
-    fn from(outcome: Outcome) -> Self {
-        let (decision, radius) = match &outcome {
+// SAFETY: numbers and `Decision::Abstained`.
+unsafe impl Answer<Outcome> for COutcome {
+    fn fill(&mut self, outcome: &Outcome) {
+        (self.decision, self.radius) = match outcome {
             Outcome::Certified(certificate) => (Decision::Certified, certificate.radius.units()),
             Outcome::Refuted(refutation) => (Decision::Refuted, refutation.radius.units()),
             Outcome::Abstained(_) => (Decision::Abstained, 0),
         };
         let (class, count) = outcome.candidate();
-        Self {
-            decision,
-            class_index: class as u32,
-            count,
-            votes: outcome.votes(),
-            radius,
-            classes: outcome.counts().len() as u32,
-            counts: list(outcome.counts()),
-        }
+        (self.class_index, self.count, self.votes) = (class as u32, count, outcome.votes());
+        self.classes = copy(&mut self.counts, outcome.counts());
     }
 }
 
-/// Values, then zeros.
-fn list<T: Copy + Default>(values: &[T]) -> [T; MAX_CLASSES] {
-    let mut list = [T::default(); MAX_CLASSES];
+/// Copies values into a list; their number.
+fn copy<T: Copy>(list: &mut [T; MAX_CLASSES], values: &[T]) -> u32 {
     list.iter_mut().zip(values).for_each(|(entry, value)| *entry = *value);
-    list
+    values.len() as u32
 }

@@ -146,7 +146,7 @@ pub unsafe extern "C" fn ringfence_run_finish(run: *const CRun, outcome: *mut CO
         let (state, outcome) = unsafe { (CRun::state(run)?, Out::new(outcome)?) };
         // SAFETY: a state, by `ringfence_run_begin`.
         let State { progress, .. } = unsafe { &*state };
-        outcome.write(progress.outcome()?.into());
+        outcome.fill(&progress.outcome()?);
         Ok(())
     })
 }
