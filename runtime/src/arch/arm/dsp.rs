@@ -6,7 +6,7 @@
 use super::octet::{self, Kernel, OCTET, Window, groups};
 use crate::format::layout::CHANNEL_GROUP;
 use crate::ops::{ConvJob, ConvPlan};
-use core::arch::naked_asm;
+use core::arch::asm;
 
 /// Deepest octet that is widened beforehand: 3 x 3 over 64 channels, 9 KiB.
 const ROOM: usize = 576;
@@ -85,44 +85,54 @@ fn pair(low: u8, high: u8) -> u32 {
 macro_rules! window_sum {
     ($(#[$doc:meta])* $name:ident, $four_depths:expr) => {
         $(#[$doc])*
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(
+        #[inline(never)]
+        unsafe fn $name(
             pixels: *const u8,
             weights: *const u8,
-            sums: *mut [i32; OCTET],
-            window: *const Window,
+            sums: &mut [i32; OCTET],
+            window: &Window,
         ) {
-            naked_asm!(
-                "push {{r4-r11, lr}}",
-                "sub sp, #20",
-                "ldm r3, {{r4, r5, r6}}",
-                "strd r5, r6, [sp, #4]",
-                "strd r4, r2, [sp, #12]",
-                "ldm r2, {{r2-r9}}",
-                "2:",
-                "ldr r10, [sp, #12]",
-                "add r11, r0, r10",
-                "str r11, [sp]",
-                // An odd number of groups starts with the second one of the loop.
-                "tst r10, #4",
-                "bne 4f",
-                "3:",
-                $four_depths,
-                "4:",
-                $four_depths,
-                "ldr r10, [sp]",
-                "cmp r0, r10",
-                "bne 3b",
-                "ldrd r10, r11, [sp, #4]",
-                "add r0, r11",
-                "subs r10, #1",
-                "str r10, [sp, #4]",
-                "bne 2b",
-                "ldr r10, [sp, #16]",
-                "stm r10, {{r2-r9}}",
-                "add sp, #20",
-                "pop {{r4-r11, pc}}",
-            )
+            // SAFETY: by the contract of this function; what is not given as an operand is restored.
+            unsafe {
+                asm!(
+                    // The assembler need not know what the target was said to have.
+                    ".cpu cortex-m4",
+                    "push {{r4-r11, lr}}",
+                    "sub sp, #20",
+                    "ldm r3, {{r4, r5, r6}}",
+                    "strd r5, r6, [sp, #4]",
+                    "strd r4, r2, [sp, #12]",
+                    "ldm r2, {{r2-r9}}",
+                    "2:",
+                    "ldr r10, [sp, #12]",
+                    "add r11, r0, r10",
+                    "str r11, [sp]",
+                    // An odd number of groups starts with the second one of the loop.
+                    "tst r10, #4",
+                    "bne 4f",
+                    "3:",
+                    $four_depths,
+                    "4:",
+                    $four_depths,
+                    "ldr r10, [sp]",
+                    "cmp r0, r10",
+                    "bne 3b",
+                    "ldrd r10, r11, [sp, #4]",
+                    "add r0, r11",
+                    "subs r10, #1",
+                    "str r10, [sp, #4]",
+                    "bne 2b",
+                    "ldr r10, [sp, #16]",
+                    "stm r10, {{r2-r9}}",
+                    "add sp, #20",
+                    "pop {{r4-r11, lr}}",
+                    inout("r0") pixels => _,
+                    inout("r1") weights => _,
+                    inout("r2") sums => _,
+                    inout("r3") window => _,
+                    out("r12") _,
+                )
+            }
         }
     };
 }

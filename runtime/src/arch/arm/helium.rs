@@ -7,7 +7,7 @@ use super::dsp;
 use super::octet::{self, Kernel, OCTET, Window, groups};
 use crate::format::layout::CHANNEL_GROUP;
 use crate::ops::{ConvJob, ConvPlan};
-use core::arch::naked_asm;
+use core::arch::asm;
 
 /// Bytes of a vector.
 const WIDE: usize = 16;
@@ -94,58 +94,64 @@ macro_rules! multiply {
 ///
 /// # Safety
 /// All runs of the window and as many weights can be read; the processor has Helium.
-#[unsafe(naked)]
-unsafe extern "C" fn add_sorted(
-    pixels: *const u8,
-    weights: *const Chunk,
-    sums: *mut [i32; OCTET],
-    window: *const Window,
-) {
+#[inline(never)]
+unsafe fn add_sorted(pixels: *const u8, weights: *const Chunk, sums: &mut [i32; OCTET], window: &Window) {
     // r1, r3: the next activations and weights; r5: bytes left of the run, r7: rows; r9: bytes from a run to the next,
     // r11: of a run. The sums are in the other registers: only those with even numbers can be added to.
-    naked_asm!(
-        "push {{r2, r4-r11, lr}}",
-        "ldr r11, [r3]",
-        "ldrd r7, r9, [r3, #4]",
-        "mov r3, r1",
-        "mov r1, r0",
-        "vmov.i8 q2, #128",
-        "ldr lr, [r2, #28]",
-        "ldr r12, [r2, #24]",
-        "ldr r10, [r2, #20]",
-        "ldr r8, [r2, #16]",
-        "ldr r6, [r2, #12]",
-        "ldr r4, [r2, #8]",
-        "ldr r0, [r2, #0]",
-        "ldr r2, [r2, #4]",
-        "2:",
-        "subs r5, r11, #16",
-        "blt 4f",
-        "3:",
-        "vldrb.u8 q0, [r1], #16",
-        multiply!(),
-        "subs r5, #16",
-        "bge 3b",
-        "4:",
-        "adds r5, #16",
-        "beq 5f",
-        "vctp.8 r5",
-        "vpst",
-        "vldrbt.u8 q0, [r1], #16",
-        multiply!(),
-        "5:",
-        "add r1, r9",
-        "subs r7, #1",
-        "bne 2b",
-        "pop {{r1}}",
-        "str r0, [r1, #0]",
-        "str r2, [r1, #4]",
-        "str r4, [r1, #8]",
-        "str r6, [r1, #12]",
-        "str r8, [r1, #16]",
-        "str r10, [r1, #20]",
-        "str r12, [r1, #24]",
-        "str lr, [r1, #28]",
-        "pop {{r4-r11, pc}}",
-    )
+    // SAFETY: by the contract of this function; what is not given as an operand is restored.
+    unsafe {
+        asm!(
+            // The compiler is not told of Helium: what it makes of loops with it does not always compile.
+            ".cpu cortex-m55",
+            "push {{r2, r4-r11, lr}}",
+            "ldr r11, [r3]",
+            "ldrd r7, r9, [r3, #4]",
+            "mov r3, r1",
+            "mov r1, r0",
+            "vmov.i8 q2, #128",
+            "ldr lr, [r2, #28]",
+            "ldr r12, [r2, #24]",
+            "ldr r10, [r2, #20]",
+            "ldr r8, [r2, #16]",
+            "ldr r6, [r2, #12]",
+            "ldr r4, [r2, #8]",
+            "ldr r0, [r2]",
+            "ldr r2, [r2, #4]",
+            "2:",
+            "subs r5, r11, #16",
+            "blt 4f",
+            "3:",
+            "vldrb.u8 q0, [r1], #16",
+            multiply!(),
+            "subs r5, #16",
+            "bge 3b",
+            "4:",
+            "adds r5, #16",
+            "beq 5f",
+            "vctp.8 r5",
+            "vpst",
+            "vldrbt.u8 q0, [r1], #16",
+            multiply!(),
+            "5:",
+            "add r1, r9",
+            "subs r7, #1",
+            "bne 2b",
+            "pop {{r1}}",
+            "str r0, [r1]",
+            "str r2, [r1, #4]",
+            "str r4, [r1, #8]",
+            "str r6, [r1, #12]",
+            "str r8, [r1, #16]",
+            "str r10, [r1, #20]",
+            "str r12, [r1, #24]",
+            "str lr, [r1, #28]",
+            "pop {{r4-r11, lr}}",
+            inout("r0") pixels => _,
+            inout("r1") weights => _,
+            inout("r2") sums => _,
+            inout("r3") window => _,
+            out("r12") _,
+            out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _,
+        )
+    }
 }
