@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
 
     println!("cargo::rustc-env=MODEL={}", path.display());
+    println!("cargo::rustc-env=CLOCK_HZ={}", clock_hz(&board));
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg=-Tlink.x");
     println!("cargo::rerun-if-env-changed=BOARD");
@@ -23,4 +24,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", map.display());
     Ok(())
+}
+
+/// Clock of the emulated board.
+fn clock_hz(board: &str) -> u32 {
+    match board {
+        "mps3-an547" => 32_000_000,
+        "netduinoplus2" => 168_000_000,
+        _ => 25_000_000,
+    }
 }

@@ -1,7 +1,7 @@
 //! Instructions, counted with SysTick.
 //!
-//! With `-icount shift=N` the emulator takes one instruction for `2^N` nanoseconds, so that ticks of a clock of f Hz are
-//! `1e9 / (2^N f)` instructions each: exactly repeatable. It counts instructions and not cycles.
+//! With `-icount shift=0` the emulator takes one instruction for a nanosecond, so that a tick of a clock of f Hz is `1e9 / f`
+//! instructions: exactly repeatable. It counts instructions and not cycles.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::SYST;
@@ -39,3 +39,14 @@ pub fn now() -> u64 {
         }
     }
 }
+
+/// How many instructions so many ticks are.
+pub fn instructions(ticks: u64) -> u64 {
+    ticks * 1_000_000_000 / CLOCK_HZ
+}
+
+/// Clock of the board.
+const CLOCK_HZ: u64 = match u64::from_str_radix(env!("CLOCK_HZ"), 10) {
+    Ok(clock) => clock,
+    Err(_) => panic!("CLOCK_HZ is a number"),
+};

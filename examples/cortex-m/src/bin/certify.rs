@@ -39,7 +39,7 @@ fn run() -> Result<(), Failure> {
     let counts = smoother.tally(&image, &seed, Purpose::Estimate, 0..10)?;
     let spent = ticks::now() - start;
     hprintln!("counts {:?}", counts.as_slice());
-    hprintln!("ticks {} a sample", spent / 10);
+    hprintln!("instructions {} a sample", ticks::instructions(spent / 10));
 
     let outcome = smoother.certify(&image, Budget::single_stage(32, 0.001), &seed)?;
     match outcome.certificate() {

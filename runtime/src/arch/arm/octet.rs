@@ -1,11 +1,12 @@
-//! Eight outputs at a time, pixel after pixel: what the kernels of microcontrollers have in common.
+//! Eight outputs at a time, row after row: what the kernels of microcontrollers have in common.
 //!
 //! A kernel first brings the weights of eight outputs into the order in which it multiplies, once for all pixels; there
-//! are always many more pixels than that costs. It then adds up the window of one pixel after the other.
+//! are always many more pixels than that costs. It then computes rows of outputs, in assembly as a whole.
 
 use crate::format::layout::{BLOCK, CHANNEL_GROUP};
 use crate::ops::{ConvJob, ConvPlan};
 use crate::plan::Rescale;
+use core::ptr;
 
 /// Outputs that are computed together.
 pub(super) const OCTET: usize = 8;
@@ -13,16 +14,44 @@ pub(super) const OCTET: usize = 8;
 /// Four weights of each output of an octet.
 pub(super) type Group = [[u8; CHANNEL_GROUP]; OCTET];
 
-/// A window in bytes, as the kernels read it.
+/// A row of pixels of an octet, as the kernels read it; they move on in `pixels`, `output`, `residual` and `left`.
 #[repr(C)]
-#[derive(Clone, Copy)]
-pub(super) struct Window {
-    /// Bytes of a run; a multiple of four, not 0.
+pub(super) struct Row<C> {
+    /// Weights in the order of the kernel.
+    pub weights: *const u8,
+    /// The window of the next pixel.
+    pub pixels: *const u8,
+    /// Bytes from a window to the next.
+    pub step_x: usize,
+    /// Bytes of a run of the window; a multiple of four, not 0.
     pub run: usize,
-    /// Runs, not 0.
+    /// Runs of the window, not 0.
     pub rows: usize,
-    /// From the end of a run, as the kernel leaves it, to the start of the next.
+    /// Bytes from the end of a run, as the kernel leaves it, to the start of the next.
     pub turn: usize,
+    /// Pixels left, not 0.
+    pub left: usize,
+    /// The octet's outputs of the next pixel.
+    pub output: *mut u8,
+    /// The same of the residual, if there is one.
+    pub residual: *const u8,
+    /// Bytes from a pixel of both to the next.
+    pub step: usize,
+    /// How many of the outputs are stored: four or eight.
+    pub stored: usize,
+    /// Of the output.
+    pub zero_point: i32,
+    /// Least and largest value of the output, in each of four bytes.
+    pub lo: u32,
+    pub top: u32,
+    /// The residual's rule.
+    pub residual_zero_point: i32,
+    pub residual_shift: u32,
+    pub residual_mul: i32,
+    /// Where sums start.
+    pub bias: [i32; OCTET],
+    /// The rule of each output in the form of the kernel.
+    pub rules: C,
 }
 
 /// How an instruction set multiplies.
@@ -30,22 +59,29 @@ pub(super) trait Kernel {
     /// Weights of an octet in the order of the kernel.
     type Weights;
 
-    /// Brings those of a plan's octet into it.
-    fn repack(plan: &ConvPlan<'_>, octet: usize, weights: &mut Self::Weights);
+    /// Shifts and multipliers of an octet.
+    type Rules;
+
+    /// Brings the weights of a plan's octet into their order; says where they are.
+    fn repack(plan: &ConvPlan<'_>, octet: usize, weights: &mut Self::Weights) -> *const u8;
 
     /// What the kernel leaves out of the sums of every window.
     fn missing(_: &Self::Weights) -> [i32; OCTET] {
         [0; OCTET]
     }
 
-    /// The window of the plan.
-    fn window(plan: &ConvPlan<'_>) -> Window;
+    /// Right shifts and multipliers in the form of the kernel.
+    fn rules(pre: [u8; OCTET], mul: [i16; OCTET]) -> Self::Rules;
 
-    /// Adds the products of a window.
+    /// How many bytes of a run the kernel moves on.
+    fn read(run: usize) -> usize;
+
+    /// Computes the pixels of a row.
     ///
     /// # Safety
-    /// All runs can be read from `pixels` on; the weights were repacked for the plan of the window.
-    unsafe fn add(pixels: *const u8, weights: &Self::Weights, sums: &mut [i32; OCTET], window: &Window);
+    /// The windows of all pixels can be read, the stored outputs of all pixels can be written and, if there is a residual,
+    /// read from it; the weights were repacked for the plan of the row.
+    unsafe fn row(row: &mut Row<Self::Rules>);
 }
 
 /// The weights of an octet, in the order of the depth.
@@ -61,119 +97,56 @@ pub(super) fn groups<'a>(plan: &ConvPlan<'a>, octet: usize) -> impl Iterator<Ite
 pub(super) fn conv<K: Kernel>(weights: &mut K::Weights, mut job: ConvJob<'_>) {
     let plan = job.plan();
     for octet in 0..plan.output.stored.div_ceil(OCTET) {
-        K::repack(plan, octet, weights);
-        if plan.residual.is_some() {
-            rows::<K, true>(weights, octet, &mut job);
-        } else {
-            rows::<K, false>(weights, octet, &mut job);
-        }
-    }
-}
-
-/// All pixels of an octet, with (`R`) or without a residual.
-fn rows<K: Kernel, const R: bool>(weights: &K::Weights, octet: usize, job: &mut ConvJob<'_>) {
-    let plan = job.plan();
-    let (mut tail, window) = (Tail::new(plan, octet), K::window(plan));
-    for (bias, missing) in tail.bias.iter_mut().zip(K::missing(weights)) {
-        *bias += missing;
-    }
-    for y in 0..plan.output.height {
-        let mut pixels = job.input()[plan.window(y, 0)..].as_ptr();
-        let (mut output, mut residual) = job.places(y, 0, octet * OCTET);
-        for _ in 0..plan.output.width {
-            let mut sums = tail.bias;
-            // SAFETY: plan and job have checked that every window of the row lies in the input, that every pixel of it
-            // lies in the output and in the residual, and how many channels are stored.
-            unsafe {
-                K::add(pixels, weights, &mut sums, &window);
-                tail.finish::<R>(&sums, output, residual);
+        let at = K::repack(plan, octet, weights);
+        let mut row = first_row::<K>(plan, octet, at, K::missing(weights));
+        for y in 0..plan.output.height {
+            row.pixels = job.input()[plan.window(y, 0)..].as_ptr();
+            row.left = plan.output.width;
+            (row.output, row.residual) = job.places(y, 0, octet * OCTET);
+            if plan.residual.is_none() {
+                row.residual = ptr::null();
             }
-            pixels = pixels.wrapping_add(plan.step_x);
-            output = output.wrapping_add(plan.output.stored);
-            residual = residual.wrapping_add(plan.output.stored);
+            // SAFETY: plan and job have checked that the windows lie in the input and the pixels in the output and the
+            // residual, each with the channels of the octet that are stored.
+            unsafe { K::row(&mut row) };
         }
     }
 }
 
-/// From accumulators to bytes.
-struct Tail {
-    bias: [i32; OCTET],
-    mul: [i32; OCTET],
-    pre: [u32; OCTET],
-    rescale: Rescale,
-    zero_point: i32,
-    lo: i32,
-    top: i32,
-    /// How many of the outputs are stored: four or eight.
-    stored: usize,
-}
-
-impl Tail {
-    fn new(plan: &ConvPlan<'_>, octet: usize) -> Self {
-        let channel = octet * OCTET;
-        let constants = plan.filter.requant(channel / BLOCK);
-        let first = channel % BLOCK;
-        let residual = plan.residual.map(|residual| residual.rescale);
-        Self {
-            bias: core::array::from_fn(|o| constants.bias[first + o]),
-            mul: core::array::from_fn(|o| constants.mul[first + o].into()),
-            pre: core::array::from_fn(|o| constants.pre[first + o].into()),
-            rescale: residual.unwrap_or(Rescale { zero_point: 0, shift: 0, mul: 0 }),
-            zero_point: plan.output.zero_point.into(),
-            lo: plan.lo.into(),
-            top: plan.output.top.into(),
-            stored: plan.output.stored.saturating_sub(channel).min(OCTET),
-        }
+/// What all rows of an octet have in common.
+fn first_row<K: Kernel>(
+    plan: &ConvPlan<'_>,
+    octet: usize,
+    weights: *const u8,
+    missing: [i32; OCTET],
+) -> Row<K::Rules> {
+    let (output, channel) = (&plan.output, octet * OCTET);
+    let constants = plan.filter.requant(channel / BLOCK);
+    let first = channel % BLOCK;
+    let residual = plan.residual.map(|residual| residual.rescale);
+    let residual = residual.unwrap_or(Rescale { zero_point: 0, shift: 0, mul: 0 });
+    Row {
+        weights,
+        pixels: ptr::null(),
+        step_x: plan.step_x,
+        run: plan.run,
+        rows: plan.rows,
+        turn: plan.row_bytes.wrapping_sub(K::read(plan.run)),
+        left: 0,
+        output: ptr::null_mut(),
+        residual: ptr::null(),
+        step: output.stored,
+        stored: output.stored.saturating_sub(channel).min(OCTET),
+        zero_point: output.zero_point.into(),
+        lo: u32::from_le_bytes([plan.lo; 4]),
+        top: u32::from_le_bytes([output.top; 4]),
+        residual_zero_point: residual.zero_point.into(),
+        residual_shift: residual.shift.into(),
+        residual_mul: residual.mul.into(),
+        bias: core::array::from_fn(|o| constants.bias[first + o].wrapping_add(missing[o])),
+        rules: K::rules(
+            core::array::from_fn(|o| constants.pre[first + o]),
+            core::array::from_fn(|o| constants.mul[first + o]),
+        ),
     }
-
-    /// # Safety
-    /// The stored channels can be written to `output` and, with `R`, read from `residual`.
-    #[inline(always)]
-    unsafe fn finish<const R: bool>(&self, sums: &[i32; OCTET], output: *mut u8, residual: *const u8) {
-        const HALF: usize = OCTET / 2;
-        // SAFETY: by the contract of this function.
-        unsafe {
-            self.finish_half::<R, 0>(sums, output, residual);
-            if self.stored > HALF {
-                self.finish_half::<R, HALF>(sums, output, residual);
-            }
-        }
-    }
-
-    /// Four outputs from the `F`th on.
-    ///
-    /// # Safety
-    /// As [`finish`](Self::finish).
-    #[inline(always)]
-    unsafe fn finish_half<const R: bool, const F: usize>(
-        &self,
-        sums: &[i32; OCTET],
-        output: *mut u8,
-        residual: *const u8,
-    ) {
-        let mut bytes = [0; OCTET / 2];
-        let mut others = [0; OCTET / 2];
-        if R {
-            // SAFETY: by the contract of this function.
-            others = unsafe { residual.wrapping_add(F).cast::<[u8; OCTET / 2]>().read() };
-        }
-        for (o, (byte, other)) in bytes.iter_mut().zip(others).enumerate() {
-            let t = (sums[F + o] >> self.pre[F + o]).clamp(i16::MIN.into(), i16::MAX.into());
-            let mut sum = round(t * self.mul[F + o]) + self.zero_point;
-            if R {
-                let rule = &self.rescale;
-                let difference = i32::from(other) - i32::from(rule.zero_point);
-                sum += round((difference << rule.shift) * i32::from(rule.mul));
-            }
-            *byte = sum.max(self.lo).min(self.top) as u8;
-        }
-        // SAFETY: by the contract of this function.
-        unsafe { output.wrapping_add(F).cast::<[u8; OCTET / 2]>().write(bytes) };
-    }
-}
-
-/// A product of two i16 in units of 2^-15, rounded half up.
-#[inline(always)]
-fn round(product: i32) -> i32 {
-    (product + 0x4000) >> 15
 }
