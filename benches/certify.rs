@@ -7,10 +7,10 @@
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use ringfence_runtime::format::layout::ALIGN;
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
-use ringfence_runtime::{Backend, Model, include_rfm};
+use ringfence_runtime::{Backend, Model, embed_model};
 
 static MODELS: [&[u8]; 2] =
-    [include_rfm!("../models/signs-resnet8-s025.rfm"), include_rfm!("../models/cifar10-resnet20-s025.rfm")];
+    [embed_model!("../models/signs-resnet8-s025.rfm"), embed_model!("../models/cifar10-resnet20-s025.rfm")];
 const NAMES: [&str; 2] = ["signs-resnet8", "cifar10-resnet20"];
 const BATCH: usize = 8;
 

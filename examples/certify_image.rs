@@ -9,9 +9,9 @@ use std::error::Error;
 use ringfence::data::{self, Split};
 use ringfence_runtime::certificate::Outcome;
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
-use ringfence_runtime::{Model, include_rfm};
+use ringfence_runtime::{Model, embed_model};
 
-static MODEL: &[u8] = include_rfm!("../models/signs-resnet8-s025.rfm");
+static MODEL: &[u8] = embed_model!("../models/signs-resnet8-s025.rfm");
 /// Memory of the network for one sample, as `ringfence inspect` states it.
 const ARENA: usize = 37_056;
 

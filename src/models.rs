@@ -12,5 +12,5 @@ pub struct Embedded {
 /// All embedded models; the first one is what `certify` and `predict` take when no model is named.
 pub static EMBEDDED: &[Embedded] = &[Embedded {
     name: "signs-resnet8-s025",
-    bytes: ringfence_runtime::include_rfm!("../models/signs-resnet8-s025.rfm"),
+    bytes: ringfence_runtime::embed_model!("../models/signs-resnet8-s025.rfm"),
 }];

@@ -5,9 +5,9 @@
 use ringfence_runtime::certificate::conclude;
 use ringfence_runtime::noise::{Generator, Purpose, Seed};
 use ringfence_runtime::smooth::{Budget, Counts, Image, Smoother};
-use ringfence_runtime::{Backend, Model, include_rfm};
+use ringfence_runtime::{Backend, Model, embed_model};
 
-static MODEL: &[u8] = include_rfm!("../../models/signs-resnet8-s025.rfm");
+static MODEL: &[u8] = embed_model!("../../models/signs-resnet8-s025.rfm");
 
 /// Records that `ringfence certify --json` wrote on x86-64, one of each method and generator, both of this image.
 static RECORDS: &str = include_str!("vectors/certificates.jsonl");

@@ -10,14 +10,18 @@ use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(ringfence_dsp)]
+mod arm;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", ringfence_dsp)))]
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
 use aarch64 as native;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(ringfence_dsp)]
+use arm as native;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", ringfence_dsp)))]
 use portable as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
@@ -42,11 +46,15 @@ pub enum Backend {
     Dotprod,
     /// AArch64 with dot products and matrix products of i8.
     I8mm,
+    /// Arm microcontroller with the DSP extension: Cortex-M4, M7, most M33.
+    Dsp,
+    /// Arm microcontroller with Helium: Cortex-M55, M85.
+    Helium,
 }
 
 impl Backend {
     /// All backends, slowest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Scalar,
         Self::Avx2,
         Self::AvxVnni,
@@ -55,6 +63,8 @@ impl Backend {
         Self::Neon,
         Self::Dotprod,
         Self::I8mm,
+        Self::Dsp,
+        Self::Helium,
     ];
 
     /// The name that [`from_name`](Self::from_name) takes.
@@ -68,6 +78,8 @@ impl Backend {
             Self::Neon => "neon",
             Self::Dotprod => "dotprod",
             Self::I8mm => "i8mm",
+            Self::Dsp => "dsp",
+            Self::Helium => "helium",
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// Bytes at an address that is a multiple of 64, as the sections of a model file are within it.
 ///
-/// [`include_rfm!`](crate::include_rfm) makes one; alignment costs nothing and keeps weight loads within
+/// [`embed_model!`](crate::embed_model) makes one; alignment costs nothing and keeps weight loads within
 /// one cache line.
 #[repr(C, align(64))]
 pub struct Aligned<B: ?Sized> {
@@ -13,10 +13,10 @@ pub struct Aligned<B: ?Sized> {
 /// Includes a model file like `include_bytes!`, aligned to 64 bytes, as a `&'static [u8]`.
 ///
 /// ```ignore
-/// static MODEL: &[u8] = ringfence_runtime::include_rfm!("signs.rfm");
+/// static MODEL: &[u8] = ringfence_runtime::embed_model!("signs.rfm");
 /// ```
 #[macro_export]
-macro_rules! include_rfm {
+macro_rules! embed_model {
     ($path:expr) => {{
         static FILE: &$crate::format::Aligned<[u8]> =
             &$crate::format::Aligned { bytes: *include_bytes!($path) };
@@ -28,7 +28,7 @@ macro_rules! include_rfm {
 mod tests {
     #[test]
     fn included_bytes_are_aligned() {
-        let bytes = crate::include_rfm!("include.rs");
+        let bytes = crate::embed_model!("include.rs");
         assert_eq!(bytes, include_bytes!("include.rs"));
         assert_eq!(bytes.as_ptr().addr() % 64, 0);
     }

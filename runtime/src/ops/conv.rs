@@ -149,7 +149,7 @@ impl<'a> ConvJob<'a> {
 
     /// Where a channel of output pixel `(y, x)` lies, and the same of the residual; of the output again, if the
     /// residual lies in its place or there is none.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", ringfence_dsp))]
     pub(crate) fn places(&mut self, y: usize, x: usize, channel: usize) -> (*mut u8, *const u8) {
         let residual = self.residual(y, x, channel).filter(|(plan, _)| !plan.in_place);
         let residual = residual.map(|(_, bytes)| bytes.as_ptr());
