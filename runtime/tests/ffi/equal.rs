@@ -4,7 +4,7 @@ use crate::caller::{ALPHA, Caller, SEED, backends, budget, files, get, seed};
 use ringfence_runtime::certificate::{Outcome, Radius};
 use ringfence_runtime::ffi::*;
 use ringfence_runtime::smooth::{self, Budget, Image, Smoother};
-use ringfence_runtime::{Backend, Model, include_rfm};
+use ringfence_runtime::{Backend, Model, embed_model};
 use std::slice;
 
 /// The votes of a list, after a look at the zeros behind them.
@@ -161,7 +161,7 @@ fn layouts_and_alignments_do_not_matter() {
 #[test]
 #[cfg_attr(miri, ignore = "a network of a million operations")]
 fn a_shipped_model_has_the_votes_written_down() {
-    let mut caller = Caller::new(include_rfm!("../../../models/signs-resnet8-s025.rfm"), 4);
+    let mut caller = Caller::new(embed_model!("../../../models/signs-resnet8-s025.rfm"), 4);
     for (i, pixel) in caller.pixels.iter_mut().enumerate() {
         let (channel, dy, dx) = (i / 1024, (i / 32 % 32).abs_diff(15), (i % 32).abs_diff(16));
         *pixel = match dy * dy + dx * dx {
