@@ -99,7 +99,8 @@ pub fn file() -> Vec<u8> {
     files().next().unwrap()
 }
 
-pub fn backends() -> impl Iterator<Item = (Backend, CString)> {
+/// Names of the backends of this CPU.
+pub fn backends() -> impl Iterator<Item = CString> {
     let available = Backend::ALL.into_iter().filter(|backend| backend.is_available());
-    available.map(|backend| (backend, CString::new(backend.name()).unwrap()))
+    available.map(|backend| CString::new(backend.name()).unwrap())
 }

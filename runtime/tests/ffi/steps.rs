@@ -30,7 +30,8 @@ fn interrupted_runs_end_like_whole_ones() {
             let total = expected.total();
             while !expected.step(1).unwrap() {}
             let (done, expected) = (expected.done(), expected.finish().unwrap());
-            for step in [1, 3, 100, u32::MAX] {
+            let steps = [3, 100, 1, u32::MAX];
+            for step in steps.into_iter().take(if cfg!(miri) { 2 } else { 4 }) {
                 let mut run = memory();
                 let begun =
                     unsafe { ringfence_run_begin(&smoother, &image, &seed(), &budget, run.as_mut_ptr()) };
