@@ -6,8 +6,9 @@ mod failure;
 pub mod stack;
 pub mod ticks;
 
+use core::fmt::Display;
 use core::panic::PanicInfo;
-use cortex_m_semihosting::{debug, hprintln};
+use cortex_m_semihosting::debug;
 pub use failure::Failure;
 
 /// Ends the program with an exit code of 0 or 1.
@@ -15,7 +16,7 @@ pub fn exit(result: Result<(), Failure>) -> ! {
     match result {
         Ok(()) => debug::exit(debug::EXIT_SUCCESS),
         Err(error) => {
-            hprintln!("error: {}", error);
+            say(&error);
             debug::exit(debug::EXIT_FAILURE);
         }
     }
@@ -27,6 +28,14 @@ pub fn exit(result: Result<(), Failure>) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    hprintln!("{}", info);
+    say(info);
     exit(Err(Failure::Other("panic")))
 }
+
+#[cfg(not(feature = "quiet"))]
+fn say(error: &dyn Display) {
+    cortex_m_semihosting::hprintln!("error: {}", error);
+}
+
+#[cfg(feature = "quiet")]
+fn say(_: &dyn Display) {}

@@ -117,7 +117,7 @@ impl Available {
     /// Makes a noisy copy of an image: the portable code, compiled for the backend.
     pub(crate) fn copy(self, job: CopyJob<'_>) {
         match self.0 {
-            Backend::Scalar => write_copy::<OneByOne>(job),
+            Backend::Scalar => copy_portably(job),
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
             backend => unsafe { native::copy(backend, job) },
         }
@@ -149,11 +149,23 @@ impl Session {
     /// Does a job without weights; see [`ops::unweighted`]: the portable code, compiled for the backend.
     pub fn unweighted(&mut self, job: UnweightedJob<'_>) {
         match self.available.0 {
-            Backend::Scalar => ops::unweighted(job),
+            Backend::Scalar => unweighted_portably(job),
             // SAFETY: as above.
             backend => unsafe { native::unweighted(backend, job) },
         }
     }
+}
+
+/// The definition of [`Available::copy`]; once in a program.
+#[inline(never)]
+fn copy_portably(job: CopyJob<'_>) {
+    write_copy::<OneByOne>(job);
+}
+
+/// The definition of [`Session::unweighted`]; once in a program.
+#[inline(never)]
+fn unweighted_portably(job: UnweightedJob<'_>) {
+    ops::unweighted(job);
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Architectures without kernels of their own.
 
 use super::Backend;
-use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::{CopyJob, write_copy};
+use crate::smooth::copies::CopyJob;
 
 pub(super) fn is_available(_: Backend) -> bool {
     false
@@ -12,13 +11,13 @@ pub(super) fn is_available(_: Backend) -> bool {
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy::<OneByOne>(job);
+    super::copy_portably(job);
 }
 
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    ops::unweighted(job);
+    super::unweighted_portably(job);
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! Channels of two tensors side by side, upsampled where a tensor is smaller.
 
 use super::requant::{finish, rescale};
+use super::unweighted::VECTORS;
 use crate::format::layout::CHANNEL_GROUP;
 use crate::plan::{JoinOp, Rescale, Tensor};
 
@@ -31,8 +32,8 @@ impl Place {
     fn spread(self, from: &Tensor, rule: Rescale, input: &[u8], output: &mut [u8]) {
         let rule = Some(rule).filter(|rule| !self.is_identity(from, *rule));
         match from.stored {
-            stored if stored.is_multiple_of(16) => self.sized::<16>(from, rule, input, output),
-            stored if stored.is_multiple_of(8) => self.sized::<8>(from, rule, input, output),
+            stored if VECTORS && stored.is_multiple_of(16) => self.sized::<16>(from, rule, input, output),
+            stored if VECTORS && stored.is_multiple_of(8) => self.sized::<8>(from, rule, input, output),
             _ => self.sized::<CHANNEL_GROUP>(from, rule, input, output),
         }
     }

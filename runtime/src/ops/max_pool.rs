@@ -1,5 +1,6 @@
 //! Largest of two by two pixels.
 
+use super::unweighted::VECTORS;
 use crate::format::layout::CHANNEL_GROUP;
 use crate::plan::MaxPoolOp;
 
@@ -7,8 +8,8 @@ use crate::plan::MaxPoolOp;
 #[inline(always)]
 pub fn max_pool(op: &MaxPoolOp, input: &[u8], output: &mut [u8]) {
     match op.input.tensor.stored {
-        stored if stored.is_multiple_of(16) => pool::<16>(op, input, output),
-        stored if stored.is_multiple_of(8) => pool::<8>(op, input, output),
+        stored if VECTORS && stored.is_multiple_of(16) => pool::<16>(op, input, output),
+        stored if VECTORS && stored.is_multiple_of(8) => pool::<8>(op, input, output),
         _ => pool::<CHANNEL_GROUP>(op, input, output),
     }
 }

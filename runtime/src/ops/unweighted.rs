@@ -3,6 +3,9 @@
 use super::{add, global_avg_pool, join, max_pool};
 use crate::plan::{AddOp, JoinOp, MaxPoolOp, PoolOp};
 
+/// Whether more than four channels at a time are worth code of their own.
+pub(super) const VECTORS: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
 /// An operation without weights: little arithmetic on much memory.
 #[derive(Clone, Copy, Debug)]
 pub enum Unweighted {

@@ -6,9 +6,8 @@ mod neon;
 mod outputs;
 
 use super::Backend;
-use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::{CopyJob, write_copy};
+use crate::smooth::copies::CopyJob;
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
 pub(super) fn is_available(backend: Backend) -> bool {
@@ -25,7 +24,7 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// # Safety
 /// The backend is available.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy::<OneByOne>(job);
+    super::copy_portably(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted). As above.
@@ -33,7 +32,7 @@ pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
 /// # Safety
 /// The backend is available.
 pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    ops::unweighted(job);
+    super::unweighted_portably(job);
 }
 
 /// Kernels here set nothing up.

@@ -15,73 +15,42 @@ const ROOM: usize = 576;
 
 /// See [`ops::conv`](crate::ops::conv).
 pub(super) fn conv(job: ConvJob<'_>) {
-    if job.plan().filter.depth <= ROOM {
-        octet::conv::<Widened>(&mut [[[0; 2]; OCTET]; ROOM / CHANNEL_GROUP], job);
-    } else {
-        octet::conv::<Packed>(&mut (), job);
-    }
+    octet::conv(&mut Dsp([[[0; 2]; OCTET]; ROOM / CHANNEL_GROUP]), job);
 }
+
+/// Widened weights of an octet: for each group two pairs of 16 bits of each output, depths 0 and 2, then 1 and 3, as
+/// `uxtb16` takes four activations apart.
+struct Dsp([[[u32; 2]; OCTET]; ROOM / CHANNEL_GROUP]);
 
 /// A multiplier above a right shift, of each output: a shift by a register takes the last byte of it.
 type Rules = [u32; OCTET];
 
-fn rules(pre: [u8; OCTET], mul: [i16; OCTET]) -> Rules {
-    core::array::from_fn(|o| (i32::from(mul[o]) << 16).cast_unsigned() | u32::from(pre[o]))
-}
-
-/// Two pairs of 16 bits of each output for each group: depths 0 and 2, then 1 and 3, as `uxtb16` takes four activations
-/// apart.
-struct Widened;
-
-impl Kernel for Widened {
-    type Weights = [[[u32; 2]; OCTET]; ROOM / CHANNEL_GROUP];
+impl Kernel for Dsp {
     type Rules = Rules;
 
-    fn repack(plan: &ConvPlan<'_>, octet: usize, weights: &mut Self::Weights) -> *const u8 {
-        for (wide, group) in weights.iter_mut().zip(groups(plan, octet)) {
+    fn repack(&mut self, plan: &ConvPlan<'_>, octet: usize) -> *const u8 {
+        if plan.filter.depth > ROOM {
+            return groups(plan, octet).next().map_or(ptr::null(), |group| group.as_ptr().cast());
+        }
+        for (wide, group) in self.0.iter_mut().zip(groups(plan, octet)) {
             for (pairs, &[a, b, c, d]) in wide.iter_mut().zip(group) {
                 *pairs = [pair(a, c), pair(b, d)];
             }
         }
-        weights.as_ptr().cast()
+        self.0.as_ptr().cast()
     }
 
     fn rules(pre: [u8; OCTET], mul: [i16; OCTET]) -> Rules {
-        rules(pre, mul)
+        core::array::from_fn(|o| (i32::from(mul[o]) << 16).cast_unsigned() | u32::from(pre[o]))
     }
 
     fn read(run: usize) -> usize {
         run
     }
 
-    unsafe fn row(row: &mut Row<Rules>) {
+    unsafe fn row(plan: &ConvPlan<'_>, row: &mut Row<Rules>) {
         // SAFETY: by the contract of this function.
-        unsafe { row_of_widened(row) }
-    }
-}
-
-/// The weights as the model has them, from the octet's first group on.
-struct Packed;
-
-impl Kernel for Packed {
-    type Weights = ();
-    type Rules = Rules;
-
-    fn repack(plan: &ConvPlan<'_>, octet: usize, (): &mut ()) -> *const u8 {
-        groups(plan, octet).next().map_or(ptr::null(), |group| group.as_ptr().cast())
-    }
-
-    fn rules(pre: [u8; OCTET], mul: [i16; OCTET]) -> Rules {
-        rules(pre, mul)
-    }
-
-    fn read(run: usize) -> usize {
-        run
-    }
-
-    unsafe fn row(row: &mut Row<Rules>) {
-        // SAFETY: by the contract of this function.
-        unsafe { row_of_packed(row) }
+        unsafe { compute(row, plan.filter.depth <= ROOM) }
     }
 }
 
@@ -210,140 +179,134 @@ macro_rules! clamp {
     };
 }
 
-/// A function that computes a row, given the instructions that multiply four depths of all outputs.
+/// See [`Kernel::row`]; the weights are widened or those of the model.
 ///
-/// While it multiplies, `r0` and `r1` are the next activations and weights, `r2` to `r9` the sums. On the stack lie the
-/// row's address, the end of the run and the runs that are left.
-macro_rules! row_function {
-    ($(#[$doc:meta])* $name:ident, $four_depths:expr) => {
-        $(#[$doc])*
-        #[inline(never)]
-        unsafe fn $name(row: &mut Row<Rules>) {
-            // SAFETY: by the contract of this function; what is not given as an operand is restored.
-            unsafe {
-                asm!(
-                    // Whatever the target was said to have, for the assembler.
-                    ".cpu cortex-m4",
-                    "push {{r4-r11, lr}}",
-                    "sub sp, #12",
-                    "str r0, [sp]",
-                    "mov r12, r0",
-                    // The next pixel.
-                    "2:",
-                    "ldr r0, [r12, #{pixels}]",
-                    "ldr r1, [r12, #{weights}]",
-                    "ldr r10, [r12, #{rows}]",
-                    "add lr, r12, #{bias}",
-                    "ldm lr, {{r2-r9}}",
-                    // The next run.
-                    "3:",
-                    "ldr r11, [r12, #{run}]",
-                    "add r12, r0, r11",
-                    "strd r12, r10, [sp, #4]",
-                    // An odd number of groups starts with the second one of the loop.
-                    "tst r11, #4",
-                    "bne 5f",
-                    "4:",
-                    $four_depths,
-                    "5:",
-                    $four_depths,
-                    "ldr r12, [sp, #4]",
-                    "cmp r0, r12",
-                    "bne 4b",
-                    "ldr r12, [sp]",
-                    "ldr r11, [r12, #{turn}]",
-                    "ldr r10, [sp, #8]",
-                    "add r0, r11",
-                    "subs r10, #1",
-                    "bne 3b",
+/// # Safety
+/// As there; the processor has the DSP extension.
+#[inline(never)]
+unsafe fn compute(row: &mut Row<Rules>, widened: bool) {
+    // While it multiplies, r0 and r1 are the next activations and weights, r2 to r9 the sums. On the stack lie the row's
+    // address, the end of the run, the runs that are left, and `widened`.
+    // SAFETY: by the contract of this function; what is not given as an operand is restored.
+    unsafe {
+        asm!(
+            // Whatever the target was said to have, for the assembler.
+            ".cpu cortex-m4",
+            "push {{r4-r11, lr}}",
+            "sub sp, #16",
+            "str r0, [sp]",
+            "str r1, [sp, #12]",
+            "mov r12, r0",
+            // The next pixel.
+            "2:",
+            "ldr r0, [r12, #{pixels}]",
+            "ldr r1, [r12, #{weights}]",
+            "ldr r10, [r12, #{rows}]",
+            "add lr, r12, #{bias}",
+            "ldm lr, {{r2-r9}}",
+            // The next run.
+            "3:",
+            "ldr r11, [r12, #{run}]",
+            "add r12, r0, r11",
+            "strd r12, r10, [sp, #4]",
+            "ldr lr, [sp, #12]",
+            "cmp lr, #0",
+            "bne 10f",
+            "9:",
+            packed!("r2" 0 "r3" 4 "r4" 8 "r5" 12 "r6" 16 "r7" 20 "r8" 24 "r9" 28),
+            "ldr r12, [sp, #4]",
+            "cmp r0, r12",
+            "bne 9b",
+            "b 16f",
+            "10:",
+            // An odd number of groups starts with the second one of the loop.
+            "tst r11, #4",
+            "bne 5f",
+            "4:",
+            widened!("r2" "r3" "r4" "r5" "r6" "r7" "r8" "r9"),
+            "5:",
+            widened!("r2" "r3" "r4" "r5" "r6" "r7" "r8" "r9"),
+            "ldr r12, [sp, #4]",
+            "cmp r0, r12",
+            "bne 4b",
+            // After a run.
+            "16:",
+            "ldr r12, [sp]",
+            "ldr r11, [r12, #{turn}]",
+            "ldr r10, [sp, #8]",
+            "add r0, r11",
+            "subs r10, #1",
+            "bne 3b",
 
-                    "movw lr, #0x4000",
-                    "add r0, r12, #{rules}",
-                    "ldr r1, [r12, #{zero_point}]",
-                    requantise!("r2" "r3" "r4" "r5" "r6" "r7" "r8" "r9"),
-                    "ldr r0, [r12, #{residual}]",
-                    "cmp r0, #0",
-                    "beq 7f",
-                    "ldr r11, [r12, #{step}]",
-                    "add r11, r0",
-                    "str r11, [r12, #{residual}]",
-                    "ldr r10, [r12, #{residual_zero_point}]",
-                    "ldr r11, [r12, #{residual_shift}]",
-                    "ldr r1, [r12, #{residual_mul}]",
-                    "ldr r12, [r12, #{stored}]",
-                    "cmp r12, #4",
-                    add_residuals!("r2" "r3" "r4" "r5"),
-                    "ble 6f",
-                    add_residuals!("r6" "r7" "r8" "r9"),
-                    "6:",
-                    "ldr r12, [sp]",
-                    "7:",
-                    "ldr r10, [r12, #{lo}]",
-                    "ldr r11, [r12, #{top}]",
-                    "ldr r0, [r12, #{output}]",
-                    "ldr r1, [r12, #{stored}]",
-                    clamp!("r2" "r3" "r4" "r5"),
-                    "str r2, [r0]",
-                    "cmp r1, #4",
-                    "ble 8f",
-                    clamp!("r6" "r7" "r8" "r9"),
-                    "str r6, [r0, #4]",
-                    "8:",
-                    "ldr r1, [r12, #{step}]",
-                    "add r0, r1",
-                    "str r0, [r12, #{output}]",
-                    "ldr r0, [r12, #{pixels}]",
-                    "ldr r1, [r12, #{step_x}]",
-                    "add r0, r1",
-                    "str r0, [r12, #{pixels}]",
-                    "ldr r0, [r12, #{left}]",
-                    "subs r0, #1",
-                    "str r0, [r12, #{left}]",
-                    "bne 2b",
-                    "add sp, #12",
-                    "pop {{r4-r11, lr}}",
-                    pixels = const offset_of!(Row<Rules>, pixels),
-                    weights = const offset_of!(Row<Rules>, weights),
-                    rows = const offset_of!(Row<Rules>, rows),
-                    bias = const offset_of!(Row<Rules>, bias),
-                    run = const offset_of!(Row<Rules>, run),
-                    turn = const offset_of!(Row<Rules>, turn),
-                    rules = const offset_of!(Row<Rules>, rules),
-                    zero_point = const offset_of!(Row<Rules>, zero_point),
-                    residual = const offset_of!(Row<Rules>, residual),
-                    step = const offset_of!(Row<Rules>, step),
-                    residual_zero_point = const offset_of!(Row<Rules>, residual_zero_point),
-                    residual_shift = const offset_of!(Row<Rules>, residual_shift),
-                    residual_mul = const offset_of!(Row<Rules>, residual_mul),
-                    stored = const offset_of!(Row<Rules>, stored),
-                    lo = const offset_of!(Row<Rules>, lo),
-                    top = const offset_of!(Row<Rules>, top),
-                    output = const offset_of!(Row<Rules>, output),
-                    step_x = const offset_of!(Row<Rules>, step_x),
-                    left = const offset_of!(Row<Rules>, left),
-                    inout("r0") row => _,
-                    out("r1") _,
-                    out("r2") _,
-                    out("r3") _,
-                    out("r12") _,
-                )
-            }
-        }
-    };
-}
-
-row_function! {
-    /// See [`Kernel::row`]; the weights are [`Widened`].
-    ///
-    /// # Safety
-    /// As there; the processor has the DSP extension.
-    row_of_widened, widened!("r2" "r3" "r4" "r5" "r6" "r7" "r8" "r9")
-}
-
-row_function! {
-    /// See [`Kernel::row`]; the weights are [`Packed`].
-    ///
-    /// # Safety
-    /// As above.
-    row_of_packed, packed!("r2" 0 "r3" 4 "r4" 8 "r5" 12 "r6" 16 "r7" 20 "r8" 24 "r9" 28)
+            "movw lr, #0x4000",
+            "add r0, r12, #{rules}",
+            "ldr r1, [r12, #{zero_point}]",
+            requantise!("r2" "r3" "r4" "r5" "r6" "r7" "r8" "r9"),
+            "ldr r0, [r12, #{residual}]",
+            "cmp r0, #0",
+            "beq 7f",
+            "ldr r11, [r12, #{step}]",
+            "add r11, r0",
+            "str r11, [r12, #{residual}]",
+            "ldr r10, [r12, #{residual_zero_point}]",
+            "ldr r11, [r12, #{residual_shift}]",
+            "ldr r1, [r12, #{residual_mul}]",
+            "ldr r12, [r12, #{stored}]",
+            "cmp r12, #4",
+            add_residuals!("r2" "r3" "r4" "r5"),
+            "ble 6f",
+            add_residuals!("r6" "r7" "r8" "r9"),
+            "6:",
+            "ldr r12, [sp]",
+            "7:",
+            "ldr r10, [r12, #{lo}]",
+            "ldr r11, [r12, #{top}]",
+            "ldr r0, [r12, #{output}]",
+            "ldr r1, [r12, #{stored}]",
+            clamp!("r2" "r3" "r4" "r5"),
+            "str r2, [r0]",
+            "cmp r1, #4",
+            "ble 8f",
+            clamp!("r6" "r7" "r8" "r9"),
+            "str r6, [r0, #4]",
+            "8:",
+            "ldr r1, [r12, #{step}]",
+            "add r0, r1",
+            "str r0, [r12, #{output}]",
+            "ldr r0, [r12, #{pixels}]",
+            "ldr r1, [r12, #{step_x}]",
+            "add r0, r1",
+            "str r0, [r12, #{pixels}]",
+            "ldr r0, [r12, #{left}]",
+            "subs r0, #1",
+            "str r0, [r12, #{left}]",
+            "bne 2b",
+            "add sp, #16",
+            "pop {{r4-r11, lr}}",
+            pixels = const offset_of!(Row<Rules>, pixels),
+            weights = const offset_of!(Row<Rules>, weights),
+            rows = const offset_of!(Row<Rules>, rows),
+            bias = const offset_of!(Row<Rules>, bias),
+            run = const offset_of!(Row<Rules>, run),
+            turn = const offset_of!(Row<Rules>, turn),
+            rules = const offset_of!(Row<Rules>, rules),
+            zero_point = const offset_of!(Row<Rules>, zero_point),
+            residual = const offset_of!(Row<Rules>, residual),
+            step = const offset_of!(Row<Rules>, step),
+            residual_zero_point = const offset_of!(Row<Rules>, residual_zero_point),
+            residual_shift = const offset_of!(Row<Rules>, residual_shift),
+            residual_mul = const offset_of!(Row<Rules>, residual_mul),
+            stored = const offset_of!(Row<Rules>, stored),
+            lo = const offset_of!(Row<Rules>, lo),
+            top = const offset_of!(Row<Rules>, top),
+            output = const offset_of!(Row<Rules>, output),
+            step_x = const offset_of!(Row<Rules>, step_x),
+            left = const offset_of!(Row<Rules>, left),
+            inout("r0") row => _,
+            inout("r1") usize::from(widened) => _,
+            out("r2") _,
+            out("r3") _,
+            out("r12") _,
+        )
+    }
 }

@@ -24,7 +24,7 @@ const ROOM: usize = 36;
 pub(super) fn conv(job: ConvJob<'_>) {
     let plan = job.plan();
     if plan.rows * plan.run.div_ceil(WIDE) <= ROOM {
-        octet::conv::<Sorted>(&mut Sorted { chunks: [[[0; WIDE]; OCTET]; ROOM], missing: [0; OCTET] }, job);
+        octet::conv(&mut Sorted { chunks: [[[0; WIDE]; OCTET]; ROOM], missing: [0; OCTET] }, job);
     } else {
         dsp::conv(job);
     }
@@ -45,14 +45,13 @@ struct Rules {
 }
 
 impl Kernel for Sorted {
-    type Weights = Self;
     type Rules = Rules;
 
-    fn repack(plan: &ConvPlan<'_>, octet: usize, weights: &mut Self) -> *const u8 {
+    fn repack(&mut self, plan: &ConvPlan<'_>, octet: usize) -> *const u8 {
         let first = octet % (BLOCK / OCTET) * OCTET * CHANNEL_GROUP;
         let mut sorting = Sorting {
             from: plan.filter.block_weights(octet / (BLOCK / OCTET))[first..].as_ptr(),
-            to: weights.chunks.as_mut_ptr(),
+            to: self.chunks.as_mut_ptr(),
             rows: plan.rows,
             groups: plan.run / CHANNEL_GROUP,
             starts: core::array::from_fn(|i| (i * BLOCK * CHANNEL_GROUP) as u32),
@@ -60,12 +59,12 @@ impl Kernel for Sorted {
         };
         // SAFETY: the plan has checked that there are `rows * groups` groups, `conv` that the chunks have room.
         unsafe { sort(&mut sorting) };
-        weights.missing = sorting.sums.map(|sum| sum << 7);
-        weights.chunks.as_ptr().cast()
+        self.missing = sorting.sums.map(|sum| sum << 7);
+        self.chunks.as_ptr().cast()
     }
 
-    fn missing(weights: &Self) -> [i32; OCTET] {
-        weights.missing
+    fn missing(&self) -> [i32; OCTET] {
+        self.missing
     }
 
     fn rules(pre: [u8; OCTET], mul: [i16; OCTET]) -> Rules {
@@ -78,7 +77,7 @@ impl Kernel for Sorted {
         run.next_multiple_of(WIDE)
     }
 
-    unsafe fn row(row: &mut Row<Rules>) {
+    unsafe fn row(_: &ConvPlan<'_>, row: &mut Row<Rules>) {
         // SAFETY: by the contract of this function.
         unsafe { row_of_sorted(row) }
     }

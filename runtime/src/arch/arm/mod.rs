@@ -6,9 +6,8 @@ mod helium;
 mod octet;
 
 use super::Backend;
-use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::{CopyJob, write_copy};
+use crate::smooth::copies::CopyJob;
 
 /// Whether the build's target can run the backend.
 pub(super) fn is_available(backend: Backend) -> bool {
@@ -24,7 +23,7 @@ pub(super) fn is_available(backend: Backend) -> bool {
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    write_copy::<OneByOne>(job);
+    super::copy_portably(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted).
@@ -32,7 +31,7 @@ pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
 /// # Safety
 /// None; other architectures ask for something.
 pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    ops::unweighted(job);
+    super::unweighted_portably(job);
 }
 
 /// Kernels here set nothing up.

@@ -54,19 +54,16 @@ pub(super) struct Row<C> {
     pub rules: C,
 }
 
-/// How an instruction set multiplies.
+/// How an instruction set multiplies; holds the weights of an octet in its order.
 pub(super) trait Kernel {
-    /// Weights of an octet in the order of the kernel.
-    type Weights;
-
     /// Shifts and multipliers of an octet.
     type Rules;
 
-    /// Brings the weights of a plan's octet into their order; says where they are.
-    fn repack(plan: &ConvPlan<'_>, octet: usize, weights: &mut Self::Weights) -> *const u8;
+    /// Brings the weights of a plan's octet into order; says where they are.
+    fn repack(&mut self, plan: &ConvPlan<'_>, octet: usize) -> *const u8;
 
     /// What the kernel leaves out of the sums of every window.
-    fn missing(_: &Self::Weights) -> [i32; OCTET] {
+    fn missing(&self) -> [i32; OCTET] {
         [0; OCTET]
     }
 
@@ -76,12 +73,12 @@ pub(super) trait Kernel {
     /// How many bytes of a run the kernel moves on.
     fn read(run: usize) -> usize;
 
-    /// Computes the pixels of a row.
+    /// Computes the pixels of a row of the plan.
     ///
     /// # Safety
     /// The windows of all pixels can be read, the stored outputs of all pixels can be written and, if there is a residual,
-    /// read from it; the weights were repacked for the plan of the row.
-    unsafe fn row(row: &mut Row<Self::Rules>);
+    /// read from it; the weights were repacked for the plan.
+    unsafe fn row(plan: &ConvPlan<'_>, row: &mut Row<Self::Rules>);
 }
 
 /// The weights of an octet, in the order of the depth.
@@ -94,11 +91,11 @@ pub(super) fn groups<'a>(plan: &ConvPlan<'a>, octet: usize) -> impl Iterator<Ite
 }
 
 /// See [`ops::conv`](crate::ops::conv).
-pub(super) fn conv<K: Kernel>(weights: &mut K::Weights, mut job: ConvJob<'_>) {
+pub(super) fn conv<K: Kernel>(kernel: &mut K, mut job: ConvJob<'_>) {
     let plan = job.plan();
     for octet in 0..plan.output.stored.div_ceil(OCTET) {
-        let at = K::repack(plan, octet, weights);
-        let mut row = first_row::<K>(plan, octet, at, K::missing(weights));
+        let weights = kernel.repack(plan, octet);
+        let mut row = first_row::<K>(plan, octet, weights, kernel.missing());
         for y in 0..plan.output.height {
             row.pixels = job.input()[plan.window(y, 0)..].as_ptr();
             row.left = plan.output.width;
@@ -108,7 +105,7 @@ pub(super) fn conv<K: Kernel>(weights: &mut K::Weights, mut job: ConvJob<'_>) {
             }
             // SAFETY: plan and job have checked that the windows lie in the input and the pixels in the output and the
             // residual, each with the channels of the octet that are stored.
-            unsafe { K::row(&mut row) };
+            unsafe { K::row(plan, &mut row) };
         }
     }
 }

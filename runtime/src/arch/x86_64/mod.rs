@@ -10,7 +10,6 @@ mod requant512;
 mod scan;
 
 use super::Backend;
-use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
@@ -35,7 +34,7 @@ pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
         Backend::Avx2 | Backend::AvxVnni => unsafe { copy_avx2(job) },
         // SAFETY: by the contract of this function.
         Backend::Avx512Vnni | Backend::Amx => unsafe { copy_avx512(job) },
-        _ => write_copy::<OneByOne>(job),
+        _ => super::copy_portably(job),
     }
 }
 
@@ -59,7 +58,7 @@ pub(super) unsafe fn unweighted(backend: Backend, job: UnweightedJob<'_>) {
         Backend::Avx2 | Backend::AvxVnni => unsafe { unweighted_avx2(job) },
         // SAFETY: by the contract of this function.
         Backend::Avx512Vnni | Backend::Amx => unsafe { unweighted_avx512(job) },
-        _ => ops::unweighted(job),
+        _ => super::unweighted_portably(job),
     }
 }
 
