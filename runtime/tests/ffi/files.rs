@@ -16,9 +16,10 @@ fn start(file: &[u8], kind: Section) -> usize {
     field(record, section::OFFSET) as usize
 }
 
-/// The status of a file, after a look at the struct: only a good one leaves a model in it.
-fn parse(file: &[u8]) -> Status {
-    let mut caller = Caller::new(&crate::caller::file(), 1);
+/// The status of a file that is parsed after a good one: only a good one leaves a model.
+fn parse(caller: &mut Caller, good: &[u8], file: &[u8]) -> Status {
+    caller.file = good.into();
+    assert_eq!(caller.parse(), Status::Ok);
     caller.file = file.into();
     let status = caller.parse();
     let info = get(|info| unsafe { ringfence_model_info(caller.model(), info) });
@@ -32,6 +33,8 @@ fn parse(file: &[u8]) -> Status {
 #[test]
 fn files_are_refused_by_name() {
     let good = file();
+    let mut caller = Caller::new(&good, 1);
+    let mut parse = |file: &[u8]| parse(&mut caller, &good, file);
     assert_eq!(parse(&good), Status::Ok);
     for length in [0, 1, HEADER_BYTES - 1, HEADER_BYTES, good.len() - 1] {
         assert_eq!(parse(&good[..length]), Status::Truncated);
@@ -56,6 +59,7 @@ fn files_are_refused_by_name() {
 #[test]
 fn damaged_files_give_the_status_of_their_error() {
     let (good, mut rng) = (file(), Rng(6));
+    let mut caller = Caller::new(&good, 1);
     for _ in 0..if cfg!(miri) { 10 } else { 1_000 } {
         let mut damaged = good.clone();
         let at = rng.size(0, damaged.len().min(1_500) - 1);
@@ -72,7 +76,7 @@ fn damaged_files_give_the_status_of_their_error() {
             Err(FormatError::Checksum { .. }) => Status::Checksum,
             Err(_) => Status::Malformed,
         };
-        assert_eq!(parse(&damaged), expected);
+        assert_eq!(parse(&mut caller, &good, &damaged), expected);
     }
 }
 
