@@ -136,11 +136,10 @@ impl CSmoother {
     pub unsafe fn open<'s>(&self, image: &CImage) -> Result<(Smoother<'s, 'static, 's>, Image<'s>), Status> {
         // SAFETY: by the contract of this function.
         let (model, view) = unsafe { (CModel::get(self.model)?, image.view()?) };
-        memory::check_length(self.arena, self.arena_bytes)?;
-        let arena = Span::new(self.arena, self.arena_bytes);
-        arena.apart_from(Span::new(image.pixels, image.length))?;
+        let arena = Span::new(self.arena, self.arena_bytes)?;
+        arena.apart_from(Span::new(image.pixels, image.length)?)?;
         arena.apart_from(Span::of(self.model))?;
-        arena.apart_from(Span::new(model.bytes().as_ptr(), model.bytes().len()))?;
+        arena.apart_from(Span::new(model.bytes().as_ptr(), model.bytes().len())?)?;
         // SAFETY: by the contract of this function; nothing that was made here refers to it, as just seen.
         let arena = unsafe { memory::bytes_mut(self.arena, self.arena_bytes) }?;
         let generator = match self.generator {

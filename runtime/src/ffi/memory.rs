@@ -77,7 +77,7 @@ pub(super) unsafe fn bytes_mut<'b>(at: *mut u8, length: usize) -> Result<&'b mut
 }
 
 /// Whether bytes may lie there.
-pub(super) fn check_length(at: *const u8, length: usize) -> Result<(), Status> {
+fn check_length(at: *const u8, length: usize) -> Result<(), Status> {
     check(at)?;
     let fits = isize::try_from(length).is_ok() && at.addr().checked_add(length).is_some();
     if fits { Ok(()) } else { Err(Status::Length) }
@@ -92,13 +92,14 @@ pub(super) struct Span {
 
 impl Span {
     /// The addresses of `length` bytes.
-    pub fn new(at: *const u8, length: usize) -> Self {
-        Self { start: at.addr(), end: at.addr().saturating_add(length) }
+    pub fn new(at: *const u8, length: usize) -> Result<Self, Status> {
+        check_length(at, length)?;
+        Ok(Self { start: at.addr(), end: at.addr() + length })
     }
 
     /// The addresses of a struct.
     pub fn of<T>(at: *const T) -> Self {
-        Self::new(at.cast(), size_of::<T>())
+        Self { start: at.addr(), end: at.addr().saturating_add(size_of::<T>()) }
     }
 
     /// Refuses memory that shares bytes with `other`.

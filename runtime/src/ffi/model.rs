@@ -1,6 +1,6 @@
 //! A parsed model in the caller's memory.
 
-use super::memory::{Out, Span, bytes, check, check_length};
+use super::memory::{Out, Span, bytes, check};
 use super::{CSha256, Status};
 use crate::format::Model;
 use core::ffi::c_char;
@@ -78,8 +78,8 @@ impl CModel {
 pub unsafe extern "C" fn ringfence_model_parse(file: *const u8, length: usize, model: *mut CModel) -> Status {
     Status::of(|| {
         check(model)?;
-        if check_length(file, length).is_ok() {
-            Span::of(model).apart_from(Span::new(file, length))?;
+        if let Ok(file) = Span::new(file, length) {
+            Span::of(model).apart_from(file)?;
         }
         let words = model.cast::<u64>();
         // SAFETY: checked, and writable by the contract of this function.

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn ringfence_run_begin(
         // SAFETY: by the contract of this function.
         let (smoother, image, seed, budget) =
             unsafe { (read(smoother)?, read(image)?, read(seed)?, read(budget)?) };
-        Span::of(run).apart_from(Span::new(smoother.arena, smoother.arena_bytes))?;
+        Span::of(run).apart_from(Span::new(smoother.arena, smoother.arena_bytes)?)?;
         // SAFETY: by the contract of this function.
         let (opened, _) = unsafe { smoother.open(&image) }?;
         let model = opened.model();

@@ -162,11 +162,13 @@ fn arenas_are_long_enough_and_apart() {
     refused(last(caller.file.as_ptr(), caller.file.len()), 1, Status::Overlap);
     let mut run = [0u64; RUN_WORDS];
     let (run, good) = (run.as_mut_ptr().cast::<u8>(), budget(Method::TwoStage, 4, 8, 0));
-    for arena in [run, last(run, size_of::<CRun>())] {
-        let within = CSmoother { arena, arena_bytes: 1, ..smoother };
-        let status = unsafe { ringfence_run_begin(&within, &image, &seed(), &good, run.cast()) };
-        assert_eq!(status, Status::Overlap);
-    }
+    let begin = |arena, arena_bytes| {
+        let within = CSmoother { arena, arena_bytes, ..smoother };
+        unsafe { ringfence_run_begin(&within, &image, &seed(), &good, run.cast()) }
+    };
+    assert_eq!(begin(run, 1), Status::Overlap);
+    assert_eq!(begin(last(run, size_of::<CRun>()), 1), Status::Overlap);
+    assert_eq!(begin(run, usize::MAX / 2 + 1), Status::Length);
 }
 
 #[test]
