@@ -159,8 +159,8 @@ impl<'m, 'a> Executor<'m, 'a> {
                 self.logits(index, &op, arena, logits)?;
                 continue;
             };
-            let alone = !step.is_mostly_activations();
-            if alone || group.is_full() {
+            let alone = GROUP == 1 || !step.is_mostly_activations();
+            if alone && GROUP > 1 || group.is_full() {
                 self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
             }
             group.push(step).map_err(|step| ExecError::Inconsistent { op: step.index })?;
