@@ -10,6 +10,7 @@ mod cut;
 mod pass;
 mod permission;
 mod product;
+mod strip;
 mod tail;
 mod tiles;
 
@@ -36,6 +37,9 @@ pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
         pass::run::<2, 2, TwoByTwo>(&pairs, 0..even, &mut job, tiles);
     }
     if even < blocks {
+        if strip::fits(plan) {
+            return strip::run(even..blocks, &mut job, tiles);
+        }
         let single = pairs.of_block(plan);
         match single.grouping {
             Grouping::Pairs => pass::run::<2, 1, TwoByTwo>(&single, even..blocks, &mut job, tiles),
