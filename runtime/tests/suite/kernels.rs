@@ -1,6 +1,6 @@
 //! Convolution kernels on tensors of arbitrary bytes, each in memory of its own.
 
-use crate::support::{Network, Rng, random_conv, random_conv_of};
+use crate::support::{Layer, Network, Rng, random_conv, random_conv_of};
 use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Model, Op, Tensor};
@@ -96,4 +96,35 @@ fn layers_of_residual_networks_give_the_bytes_of_the_scalar_definition() {
             }
         }
     }
+}
+
+/// After a ReLU a tensor has eight bits and no zero point, and residual sums shift nothing: kernels leave out steps.
+fn without_zero_points(network: &mut Network) {
+    for tensor in &mut network.tensors {
+        (tensor.zero_point, tensor.top) = (0, 255);
+    }
+    for layer in &mut network.layers {
+        if let Layer::Conv(conv) = layer {
+            conv.residual.iter_mut().for_each(|residual| residual.shift = 0);
+        }
+    }
+}
+
+#[test]
+fn layers_without_zero_points_give_the_bytes_of_the_scalar_definition() {
+    let mut rng = Rng(17);
+    let mut in_place = 0;
+    for width in [16, 32, 48] {
+        for height in [4, 8, 12] {
+            for channels in [[3, 16], [16, 16], [8, 48], [20, 24], [24, 16], [32, 32], [40, 16], [48, 16]] {
+                for stride in [1, 2] {
+                    let size = [height, width];
+                    let mut network = random_conv_of(&mut rng, channels, [3, 3], size, [[stride; 2], [1; 2]]);
+                    without_zero_points(&mut network);
+                    in_place += compare(&mut rng, &network);
+                }
+            }
+        }
+    }
+    assert!(in_place > 5, "{in_place}");
 }

@@ -20,6 +20,7 @@ use crate::ops::ConvJob;
 use cut::{Cut, Grouping};
 pub(super) use permission::are_permitted;
 use product::{FiveByOne, FourByOne, TwoByTwo};
+use strip::Strip;
 pub(super) use tiles::Tiles;
 
 /// See [`ops::conv`](crate::ops::conv). Rows that cannot be cut into tiles are left to AVX512-VNNI.
@@ -27,6 +28,9 @@ pub(super) use tiles::Tiles;
 pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     let plan = job.plan();
     let blocks = plan.filter.blocks();
+    if let Some(strip) = Strip::of(plan) {
+        return strip.run(0..blocks, &mut job, tiles);
+    }
     if let Some(map) = Cut::of_map(plan) {
         return pass::run::<5, 1, FiveByOne>(&map, 0..blocks, &mut job, tiles);
     }
@@ -37,9 +41,6 @@ pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
         pass::run::<2, 2, TwoByTwo>(&pairs, 0..even, &mut job, tiles);
     }
     if even < blocks {
-        if strip::fits(plan) {
-            return strip::run(even..blocks, &mut job, tiles);
-        }
         let single = pairs.of_block(plan);
         match single.grouping {
             Grouping::Pairs => pass::run::<2, 1, TwoByTwo>(&single, even..blocks, &mut job, tiles),
