@@ -121,5 +121,5 @@ impl<'p, const R: bool> Finisher<'p, R> {
 #[inline(always)]
 fn prefetch(line: *const u8) {
     // SAFETY: nothing is read or written, whatever the address.
-    unsafe { asm!("prefetchw [{}]", in(reg) line, options(nostack, nomem, preserves_flags)) };
+    unsafe { asm!("prefetchw [{}]", in(reg) line.addr(), options(nostack, nomem, preserves_flags)) };
 }
