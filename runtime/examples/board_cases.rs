@@ -81,7 +81,7 @@ fn print_votes(model: &[u8], image: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut smoother = Smoother::new(&model, &mut arena)?;
     let seed = Seed([7; 32]);
     println!("counts {:?}", smoother.tally(&image, &seed, Purpose::Estimate, 0..10)?.as_slice());
-    let outcome = smoother.certify(&image, Budget::single_stage(32, 0.001), &seed)?;
+    let outcome = smoother.certify(&image, Budget::single_stage(100, 0.001), &seed)?;
     match outcome.certificate() {
         Some(certificate) => println!("class {} radius {}", certificate.class, certificate.radius.units()),
         None => println!("abstained"),

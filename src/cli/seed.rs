@@ -1,6 +1,6 @@
 //! Seeds: from the operating system, or derived from one given for a replay or a test.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use ringfence_runtime::smooth::Seed;
 

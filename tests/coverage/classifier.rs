@@ -1,7 +1,7 @@
 //! Classifiers that are nothing but their class probabilities.
 
 use crate::method::{SIGMA, Tested};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 use ringfence_runtime::smooth::Counts;

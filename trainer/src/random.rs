@@ -1,7 +1,7 @@
 //! Counter-based random streams: each purpose, epoch and sample has its own, so that nothing
 //! depends on batch size, thread count or where a run was interrupted.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 

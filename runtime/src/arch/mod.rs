@@ -139,6 +139,17 @@ pub struct Session {
 impl Session {
     /// Convolves one sample; see [`ops::conv`].
     pub fn conv(&mut self, job: ConvJob<'_>) {
+        self.doubt();
+        self.conv_undisturbed(job);
+    }
+
+    /// Has the next convolution look whether what was set up still is, for other code may have run.
+    pub(crate) fn doubt(&mut self) {
+        self.state.doubt();
+    }
+
+    /// [`conv`](Self::conv) right after another one on the same thread, or after [`doubt`](Self::doubt).
+    pub(crate) fn conv_undisturbed(&mut self, job: ConvJob<'_>) {
         match self.available.0 {
             Backend::Scalar => ops::conv(job),
             // SAFETY: as above.

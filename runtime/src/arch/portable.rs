@@ -24,6 +24,9 @@ pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
 pub(super) struct State {}
 
 impl State {
+    /// See [`Session::doubt`](super::Session::doubt): nothing is set up.
+    pub fn doubt(&mut self) {}
+
     /// # Safety
     /// None; other architectures ask for something.
     pub unsafe fn conv(&mut self, _: Backend, job: ConvJob<'_>) {

@@ -143,6 +143,26 @@ impl<'m, 'a> Executor<'m, 'a> {
         logits: &mut [i32],
         mut observer: impl FnMut(usize, usize, TensorView<'_>),
     ) -> Result<(), ExecError> {
+        self.run_observed(arena, batch, logits, Some(&mut observer))
+    }
+
+    /// [`run`](Self::run) without an observer.
+    pub(crate) fn run_alone(
+        &self,
+        arena: &mut [u8],
+        batch: usize,
+        logits: &mut [i32],
+    ) -> Result<(), ExecError> {
+        self.run_observed(arena, batch, logits, None::<&mut fn(usize, usize, TensorView<'_>)>)
+    }
+
+    fn run_observed<O: FnMut(usize, usize, TensorView<'_>)>(
+        &self,
+        arena: &mut [u8],
+        batch: usize,
+        logits: &mut [i32],
+        mut observer: Option<&mut O>,
+    ) -> Result<(), ExecError> {
         let (needed, given) = (self.model.arena_bytes(batch), arena.len());
         if given < needed {
             return Err(ExecError::ArenaTooSmall { needed, given });
@@ -159,8 +179,8 @@ impl<'m, 'a> Executor<'m, 'a> {
                 self.logits(index, &op, arena, logits)?;
                 continue;
             };
-            let alone = !step.is_mostly_activations();
-            if alone || group.is_full() {
+            let alone = GROUP == 1 || !step.is_mostly_activations();
+            if alone && GROUP > 1 || group.is_full() {
                 self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
             }
             group.push(step).map_err(|step| ExecError::Inconsistent { op: step.index })?;
@@ -172,19 +192,23 @@ impl<'m, 'a> Executor<'m, 'a> {
     }
 
     /// Runs a group of operations, sample by sample, and empties it.
-    fn flush(
+    fn flush<O: FnMut(usize, usize, TensorView<'_>)>(
         &self,
         group: &mut Group<'a>,
         session: &mut Session,
         arena: &mut [u8],
         batch: usize,
-        observer: &mut impl FnMut(usize, usize, TensorView<'_>),
+        observer: &mut Option<&mut O>,
     ) -> Result<(), ExecError> {
         for sample in 0..batch {
             for step in group.iter() {
                 let error = ExecError::Inconsistent { op: step.index };
                 let memory = self.sample(arena, sample).ok_or(error)?;
-                observer(step.index, sample, step.run(session, memory).ok_or(error)?);
+                let view = step.run(session, memory).ok_or(error)?;
+                if let Some(observer) = observer {
+                    observer(step.index, sample, view);
+                    session.doubt();
+                }
             }
         }
         group.clear();

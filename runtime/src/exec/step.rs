@@ -55,7 +55,7 @@ impl<'a> Step<'a> {
             None => None,
         };
         match &self.kernel {
-            Kernel::Conv(plan) => session.conv(ConvJob::new(plan, input, second, parts.output)?),
+            Kernel::Conv(plan) => session.conv_undisturbed(ConvJob::new(plan, input, second, parts.output)?),
             Kernel::Unweighted(op) => {
                 session.unweighted(UnweightedJob { op, input, second, output: parts.output });
             }

@@ -1,13 +1,13 @@
 //! Noise words that are the key stream of a cipher.
 
 use super::streams::{LANES, Purpose, Seed, stream};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// The words of one sample from ChaCha8, keyed by the seed: the `j`-th words of the lanes are block j of one
 /// stream, and the words that refine them on a tie are block j of another, each in its lane's place. A block of
 /// the cipher has 16 words, one a lane.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Cipher {
     words: ChaCha8Rng,
     /// Stream number of the refining words.
@@ -34,7 +34,7 @@ impl Cipher {
     #[cold]
     pub fn refinement(&self, lane: usize) -> u32 {
         let next = self.words.get_word_pos();
-        let mut words = self.words.clone();
+        let mut words = ChaCha8Rng::from_seed(self.words.get_seed());
         words.set_stream(self.refining);
         words.set_word_pos(next.saturating_sub(LANES as u128) + lane as u128);
         words.next_u32()

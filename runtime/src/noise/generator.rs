@@ -16,7 +16,7 @@ pub enum Generator {
 }
 
 /// The random words of one sample.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Words {
     Xoshiro(Streams),
     ChaCha(Cipher),

@@ -10,7 +10,7 @@ use crate::format::NoiseTable;
 /// the leading `32 - b` bits of the column's threshold: below, the column's own value; above, its alias. On
 /// equality, once in 2^(32-b), 32 bits more of the same lane are compared with the threshold's last 32 bits.
 /// So every threshold has `64 - b` bits, and a draw rarely costs more than one word.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Noise<'a> {
     table: NoiseTable<'a>,
     words: Words,

@@ -1,6 +1,6 @@
 //! Random words: ChaCha8 derives, xoshiro128++ draws.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng, TryCryptoRng};
 
 /// Generators that run side by side; value i of an image is drawn by lane `i % LANES`.

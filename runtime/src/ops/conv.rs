@@ -46,8 +46,9 @@ impl<'a> ConvPlan<'a> {
     /// operations of a parsed model.
     pub fn new(op: &ConvOp<'a>) -> Option<Self> {
         let (input, output) = (op.input.tensor, op.output.tensor);
-        let steps = [op.kernel, op.stride, op.pad].into_iter().flatten();
-        if steps.max() > Some(usize::from(u8::MAX)) || !is_within(&input) || !is_within(&output) {
+        let steps = [op.kernel, op.stride, op.pad];
+        let fit = steps.iter().flatten().all(|&step| step <= usize::from(u8::MAX));
+        if !fit || !is_within(&input) || !is_within(&output) {
             return None;
         }
         let [up, left] = [input.border.checked_sub(op.pad[0])?, input.border.checked_sub(op.pad[1])?];

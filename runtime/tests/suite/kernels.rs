@@ -1,6 +1,7 @@
 //! Convolution kernels on tensors of arbitrary bytes, each in memory of its own.
 
-use crate::support::{Network, Rng, random_conv, random_conv_of};
+use crate::support::{Layer, Network, Rng, random_conv, random_conv_of};
+use ringfence_runtime::arch::Session;
 use ringfence_runtime::ops::{ConvJob, ConvPlan};
 use ringfence_runtime::plan::ConvOp;
 use ringfence_runtime::{Backend, Model, Op, Tensor};
@@ -17,7 +18,11 @@ fn bytes(rng: &mut Rng, tensor: &Tensor) -> Vec<u8> {
 }
 
 /// The output of a backend, with guards.
-fn convolve(op: &ConvOp<'_>, backend: Backend, input: &[u8], mut residual: Option<&[u8]>) -> Vec<u8> {
+fn convolve(op: &ConvOp<'_>, backend: Backend, input: &[u8], residual: Option<&[u8]>) -> Vec<u8> {
+    convolve_in(&mut backend.available().unwrap().session(), op, input, residual)
+}
+
+fn convolve_in(session: &mut Session, op: &ConvOp<'_>, input: &[u8], mut residual: Option<&[u8]>) -> Vec<u8> {
     let (t, size) = (op.output.tensor, op.output.tensor.bytes);
     let mut memory = vec![UNTOUCHED; size + 2 * GUARD];
     if op.residual.is_some_and(|residual| residual.is_in_place(&op.output)) {
@@ -29,7 +34,7 @@ fn convolve(op: &ConvOp<'_>, backend: Backend, input: &[u8], mut residual: Optio
     }
     let plan = ConvPlan::new(op).unwrap();
     let job = ConvJob::new(&plan, input, residual, &mut memory[GUARD..GUARD + size]).unwrap();
-    backend.available().unwrap().session().conv(job);
+    session.conv(job);
     memory
 }
 
@@ -93,6 +98,65 @@ fn layers_of_residual_networks_give_the_bytes_of_the_scalar_definition() {
                 let steps = [[stride; 2], [pad; 2]];
                 let network = random_conv_of(&mut rng, channels, [kernel; 2], size, steps);
                 compare(&mut rng, &network);
+            }
+        }
+    }
+}
+
+/// After a ReLU a tensor has eight bits and no zero point, and residual sums shift nothing: kernels leave out steps.
+fn without_zero_points(network: &mut Network) {
+    for tensor in &mut network.tensors {
+        (tensor.zero_point, tensor.top) = (0, 255);
+    }
+    for layer in &mut network.layers {
+        if let Layer::Conv(conv) = layer {
+            conv.residual.iter_mut().for_each(|residual| residual.shift = 0);
+        }
+    }
+}
+
+#[test]
+fn layers_without_zero_points_give_the_bytes_of_the_scalar_definition() {
+    let mut rng = Rng(17);
+    let mut in_place = 0;
+    for width in [16, 32, 48] {
+        for height in [4, 8, 12] {
+            for channels in [[3, 16], [16, 16], [8, 48], [20, 24], [24, 16], [32, 32], [40, 16], [48, 16]] {
+                for stride in [1, 2] {
+                    let size = [height, width];
+                    let mut network = random_conv_of(&mut rng, channels, [3, 3], size, [[stride; 2], [1; 2]]);
+                    without_zero_points(&mut network);
+                    in_place += compare(&mut rng, &network);
+                }
+            }
+        }
+    }
+    assert!(in_place > 5, "{in_place}");
+}
+
+/// A backend's set-up belongs to the thread: other sessions may change it or take it away in between.
+#[test]
+fn sessions_do_not_disturb_each_other() {
+    let mut rng = Rng(19);
+    let files = [[16, 16], [32, 32]]
+        .map(|channels| random_conv_of(&mut rng, channels, [3, 3], [8, 16], [[1; 2], [1; 2]]).to_bytes());
+    let models = files.each_ref().map(|file| Model::parse(file).unwrap());
+    let ops = models.iter().flat_map(|model| model.ops()).filter_map(|op| match op {
+        Op::Conv(op) => Some(op),
+        _ => None,
+    });
+    let ops: Vec<_> = ops.collect();
+    for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+        let mut long = backend.available().unwrap().session();
+        for (op, other) in ops.iter().flat_map(|op| ops.iter().map(move |other| (op, other))) {
+            let input = bytes(&mut rng, &op.input.tensor);
+            let residual = op.residual.map(|residual| bytes(&mut rng, &residual.operand.tensor));
+            let expected = convolve(op, Backend::Scalar, &input, residual.as_deref());
+            for _ in 0..2 {
+                assert!(convolve_in(&mut long, op, &input, residual.as_deref()) == expected, "{backend:?}");
+                let input = bytes(&mut rng, &other.input.tensor);
+                let residual = other.residual.map(|residual| bytes(&mut rng, &residual.operand.tensor));
+                convolve(other, backend, &input, residual.as_deref());
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Only integer draws, additions, multiplications and divisions: the same image comes out on every machine.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// `ChaCha8` keyed by a split's seed, with the image index as stream number.

@@ -1,6 +1,6 @@
 //! Random residual networks and U-Nets in the spellings that exporters use.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::build::{Builder, float, int, ints, string};

@@ -41,7 +41,7 @@ fn run() -> Result<(), Failure> {
     hprintln!("counts {:?}", counts.as_slice());
     hprintln!("instructions {} a sample", ticks::instructions(spent / 10));
 
-    let outcome = smoother.certify(&image, Budget::single_stage(32, 0.001), &seed)?;
+    let outcome = smoother.certify(&image, Budget::single_stage(100, 0.001), &seed)?;
     match outcome.certificate() {
         Some(certificate) => hprintln!("class {} radius {}", certificate.class, certificate.radius.units()),
         None => hprintln!("abstained"),

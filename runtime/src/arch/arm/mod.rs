@@ -39,6 +39,9 @@ pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
 pub(super) struct State {}
 
 impl State {
+    /// See [`Session::doubt`](super::Session::doubt): nothing is set up.
+    pub fn doubt(&mut self) {}
+
     /// See [`Session::conv`](super::Session::conv).
     ///
     /// # Safety

@@ -77,7 +77,7 @@ fn tile<const P: usize, const B: usize>(
             let at = first * stored;
             // SAFETY: the tile lies in the output; plan and job have checked the sizes of the tensors.
             unsafe {
-                finish::<P, true>(quad, block, tail, output.wrapping_add(at), residual.wrapping_add(at));
+                finish::<P, true, _>(quad, block, tail, output.wrapping_add(at), residual.wrapping_add(at));
             }
         }
     }

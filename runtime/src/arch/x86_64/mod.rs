@@ -79,6 +79,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// See [`Session::doubt`](super::Session::doubt).
+    pub fn doubt(&mut self) {
+        self.tiles.doubt();
+    }
+
     /// See [`Session::conv`](super::Session::conv).
     ///
     /// # Safety

@@ -48,9 +48,19 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What all outputs of a convolution have in common.
+/// Whether a [`Tail`] may be `PLAIN`: all blocks are stored whole, and no output or residual has a zero point, a shift or a
+/// clamp that packing does not do.
+pub(super) fn is_plain(plan: &ConvPlan<'_>) -> bool {
+    let residual = |rule: Rescale| rule.zero_point == 0 && rule.shift == 0;
+    let output = &plan.output;
+    (output.zero_point, plan.lo, output.top) == (0, 0, u8::MAX)
+        && output.stored.is_multiple_of(BLOCK)
+        && plan.residual.is_none_or(|plan| residual(plan.rescale))
+}
+
+/// What all outputs of a convolution have in common; that it is `PLAIN` can be known beforehand.
 #[derive(Clone, Copy)]
-pub(super) struct Tail {
+pub(super) struct Tail<const PLAIN: bool = false> {
     zero_point: __m512i,
     lo: __m512i,
     top: __m512i,
@@ -70,7 +80,7 @@ pub(super) struct Residual {
     is_plain: bool,
 }
 
-impl Tail {
+impl<const PLAIN: bool> Tail<PLAIN> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub fn new(plan: &ConvPlan<'_>) -> Self {
@@ -99,8 +109,8 @@ impl Residual {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    fn rescale(&self, u: __m512i) -> __m512i {
-        let t = if self.is_plain {
+    fn rescale<const PLAIN: bool>(&self, u: __m512i) -> __m512i {
+        let t = if PLAIN || self.is_plain {
             u
         } else {
             _mm512_sll_epi16(_mm512_sub_epi16(u, self.zero_point), self.shift)
@@ -116,10 +126,10 @@ impl Residual {
 /// that hold all pixels.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn finish<const P: usize, const R: bool>(
+pub(super) unsafe fn finish<const P: usize, const R: bool, const PLAIN: bool>(
     acc: [__m512i; QUAD],
     block: &Block<'_>,
-    tail: &Tail,
+    tail: &Tail<PLAIN>,
     output: *mut u8,
     residual: *const u8,
 ) {
@@ -128,8 +138,8 @@ pub(super) unsafe fn finish<const P: usize, const R: bool>(
     let high = _mm512_mulhrs_epi16(_mm512_packs_epi32(c, d), block.mul);
     // SAFETY: by the contract of this function.
     unsafe {
-        let bytes = tail.narrow::<R>(low, high, || load::<P>(residual, tail.stored, block.stored));
-        store::<P>(bytes, output, tail.stored, block.stored);
+        let bytes = tail.narrow::<R>(low, high, || load::<P, PLAIN>(residual, tail.stored, block.stored));
+        store::<P, PLAIN>(bytes, output, tail.stored, block.stored);
     }
 }
 
@@ -190,7 +200,7 @@ impl Pair {
     }
 }
 
-impl Tail {
+impl<const PLAIN: bool> Tail<PLAIN> {
     /// Packs 16-bit values to bytes, sixteen for each of four pixels, or of two pixels of two blocks, in order. A
     /// residual is loaded in that order and added.
     #[inline]
@@ -205,10 +215,10 @@ impl Tail {
         if R && let Some(rule) = &self.residual {
             let pixels = _mm512_permutexvar_epi32(transpose, residual());
             let zero = _mm512_setzero_si512();
-            low = _mm512_adds_epi16(low, rule.rescale(_mm512_unpacklo_epi8(pixels, zero)));
-            high = _mm512_adds_epi16(high, rule.rescale(_mm512_unpackhi_epi8(pixels, zero)));
+            low = _mm512_adds_epi16(low, rule.rescale::<PLAIN>(_mm512_unpacklo_epi8(pixels, zero)));
+            high = _mm512_adds_epi16(high, rule.rescale::<PLAIN>(_mm512_unpackhi_epi8(pixels, zero)));
         }
-        let bytes = if self.is_plain {
+        let bytes = if PLAIN || self.is_plain {
             _mm512_packus_epi16(low, high)
         } else {
             let [low, high] = [low, high].map(|sum| _mm512_adds_epi16(sum, self.zero_point));
@@ -224,7 +234,11 @@ impl Tail {
 /// The stored channels of all pixels can be read.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask16) -> __m512i {
+unsafe fn load<const P: usize, const PLAIN: bool>(
+    pixels: *const u8,
+    stride: usize,
+    stored: __mmask16,
+) -> __m512i {
     if P >= QUAD && stride == BLOCK {
         // SAFETY: the pixels lie one after the other.
         return unsafe { _mm512_loadu_si512(pixels.cast()) };
@@ -233,7 +247,11 @@ unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask
         let at = pixels.wrapping_add(i * stride).cast();
         // SAFETY: other bytes than the stored ones are not accessed.
         unsafe {
-            if stored == u16::MAX { _mm_loadu_si128(at) } else { _mm_maskz_loadu_epi8(stored, at.cast()) }
+            if PLAIN || stored == u16::MAX {
+                _mm_loadu_si128(at)
+            } else {
+                _mm_maskz_loadu_epi8(stored, at.cast())
+            }
         }
     };
     let mut all = _mm512_zextsi128_si512(pixel(0));
@@ -251,7 +269,12 @@ unsafe fn load<const P: usize>(pixels: *const u8, stride: usize, stored: __mmask
 /// The stored channels of all pixels can be written.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn store<const P: usize>(all: __m512i, pixels: *mut u8, stride: usize, stored: __mmask16) {
+unsafe fn store<const P: usize, const PLAIN: bool>(
+    all: __m512i,
+    pixels: *mut u8,
+    stride: usize,
+    stored: __mmask16,
+) {
     if P >= QUAD && stride == BLOCK {
         // SAFETY: the pixels lie one after the other.
         return unsafe { _mm512_storeu_si512(pixels.cast(), all) };
@@ -260,7 +283,7 @@ unsafe fn store<const P: usize>(all: __m512i, pixels: *mut u8, stride: usize, st
         let at = pixels.wrapping_add(i * stride);
         // SAFETY: other bytes than the stored ones are not accessed.
         unsafe {
-            if stored == u16::MAX {
+            if PLAIN || stored == u16::MAX {
                 _mm_storeu_si128(at.cast(), bytes);
             } else {
                 _mm_mask_storeu_epi8(at.cast(), stored, bytes);

@@ -10,6 +10,7 @@ mod cut;
 mod pass;
 mod permission;
 mod product;
+mod strip;
 mod tail;
 mod tiles;
 
@@ -19,6 +20,7 @@ use crate::ops::ConvJob;
 use cut::{Cut, Grouping};
 pub(super) use permission::are_permitted;
 use product::{FiveByOne, FourByOne, TwoByTwo};
+use strip::Strip;
 pub(super) use tiles::Tiles;
 
 /// See [`ops::conv`](crate::ops::conv). Rows that cannot be cut into tiles are left to AVX512-VNNI.
@@ -26,6 +28,9 @@ pub(super) use tiles::Tiles;
 pub(super) fn conv(mut job: ConvJob<'_>, tiles: &mut Tiles) {
     let plan = job.plan();
     let blocks = plan.filter.blocks();
+    if let Some(strip) = Strip::of(plan) {
+        return strip.run(0..blocks, &mut job, tiles);
+    }
     if let Some(map) = Cut::of_map(plan) {
         return pass::run::<5, 1, FiveByOne>(&map, 0..blocks, &mut job, tiles);
     }

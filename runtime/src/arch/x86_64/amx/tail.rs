@@ -148,7 +148,7 @@ impl<'p, const B: usize, const R: bool> Finisher<'p, B, R> {
                 self.pair.finish::<R>(sums, &self.tail, output, residual);
             } else {
                 let sums = core::array::from_fn(|i| _mm512_add_epi32(self.single.bias, load(0, i)));
-                finish::<QUAD, R>(sums, &self.single, &self.tail, output, residual);
+                finish::<QUAD, R, _>(sums, &self.single, &self.tail, output, residual);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! code here is compiled with AMX features), no function called in between touches them, and the kernel saves them.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// Bytes of a row of a tile.
 pub(super) const ROW: usize = 64;
@@ -65,6 +66,7 @@ pub(super) struct Shape {
     pub bytes: [u8; 8],
 }
 
+#[derive(Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 struct Config {
     palette: u8,
@@ -74,33 +76,64 @@ struct Config {
     rows: [u8; 16],
 }
 
-/// How the tiles are set up.
+/// How the tiles were set up.
 #[derive(Debug, Default)]
 pub struct Tiles {
     /// None before the first use.
     shape: Option<Shape>,
+    /// Whether others may have set them up since.
+    is_doubtful: bool,
 }
 
 impl Tiles {
+    /// Other code may run before the next use: tiles belong to the thread, of which there may be another one then, and
+    /// anyone may set them up otherwise or release them.
+    pub(in super::super) fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
     /// Sets the tiles up, unless they are.
     ///
     /// # Safety
     /// Tiles are permitted; the shape is within its limits.
     pub(super) unsafe fn prepare(&mut self, shape: Shape) {
-        if self.shape == Some(shape) {
+        let is_doubtful = core::mem::take(&mut self.is_doubtful);
+        // SAFETY: tiles are permitted.
+        if self.shape == Some(shape) && !(is_doubtful && unsafe { Config::current() } != Config::new(shape)) {
             return;
         }
+        let config = Config::new(shape);
+        // SAFETY: the configuration is valid by the contract of this function.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly, preserves_flags)) };
+        self.shape = Some(shape);
+    }
+}
+
+impl Config {
+    #[inline]
+    fn new(shape: Shape) -> Self {
         let mut config =
-            Config { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+            Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
         for (to, from) in config.row_bytes.iter_mut().zip(shape.bytes) {
             *to = from.into();
         }
         for (to, from) in config.rows.iter_mut().zip(shape.rows) {
             *to = from;
         }
-        // SAFETY: the configuration is valid by the contract of this function.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly, preserves_flags)) };
-        self.shape = Some(shape);
+        config
+    }
+
+    /// That of this thread.
+    ///
+    /// # Safety
+    /// Tiles are permitted.
+    unsafe fn current() -> Self {
+        let mut config = MaybeUninit::uninit();
+        // SAFETY: tiles are permitted; all 64 bytes are written.
+        unsafe {
+            asm!("sttilecfg [{}]", in(reg) config.as_mut_ptr(), options(nostack, preserves_flags));
+            config.assume_init()
+        }
     }
 }
 
