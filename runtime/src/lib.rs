@@ -11,6 +11,7 @@
 //! - [`arch`]: the same convolution for one instruction set each, bit for bit.
 //! - [`exec`]: runs a model over a batch of samples in the caller's arena.
 //! - [`noise`], [`smooth`], [`certificate`]: what turns a network into a certified classifier.
+//! - [`ffi`]: the same for C.
 #![no_std]
 
 #[cfg(feature = "std")]
@@ -19,6 +20,7 @@ extern crate std;
 pub mod arch;
 pub mod certificate;
 pub mod exec;
+pub mod ffi;
 pub mod format;
 pub mod noise;
 pub mod ops;

@@ -125,7 +125,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         Ok(())
     }
 
-    pub(super) fn check(&self, image: &Image<'_>) -> Result<(), Error> {
+    pub(crate) fn check(&self, image: &Image<'_>) -> Result<(), Error> {
         let input = self.model().input();
         let (expected, found) = ([input.channels, input.height, input.width], image.shape());
         if found == expected { Ok(()) } else { Err(Error::ImageShape { expected, found }) }
