@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod cli;
 pub mod compile;
 pub mod data;
+pub mod device;
 pub mod models;
 pub mod noise;
 pub mod onnx;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ringfence_runtime::Model;
 
 use super::CliError;
 use super::inspect;
+use crate::compile::emit::{Language, emit};
 use crate::compile::inspect::inspect as describe;
 use crate::compile::{ActivationBits, Options, TableSpec, compile_observed};
 use crate::data::{self, SPECS, Split};
@@ -17,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm
   ringfence compile net.onnx --calibrate cifar10:DIR --sigma 0.5 -o net.rfm --table two-stage:100:10000:0.001
+  ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm --emit c      also net.c and net.h
   ringfence compile torch.onnx --calibrate cifar10:DIR --sigma 0.25 -o net.rfm \\
       --mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616      for a model that expects normalised images";
 
@@ -60,6 +62,9 @@ pub struct Args {
     /// Name to record; that of the model file if not given
     #[arg(long)]
     name: Option<String>,
+    /// Also write the model as source text beside the model file, for programs that compile it in
+    #[arg(long, value_name = "rust|c")]
+    emit: Option<Language>,
     /// Describe the result as one JSON object (schema ringfence.inspect/1)
     #[arg(long)]
     json: bool,
@@ -74,10 +79,15 @@ fn data_help() -> String {
 /// # Errors
 /// Files, data sets, options that do not fit, and networks that cannot be compiled, with the node at fault.
 pub fn run(args: Args) -> Result<(), CliError> {
+    if args.emit.is_some() && args.out.extension().is_none_or(|extension| extension != "rfm") {
+        return Err(CliError::Usage(
+            "--emit writes beside the model file: its name must end with .rfm".into(),
+        ));
+    }
     let onnx = read(&args.onnx)?;
     let data = data::open(&args.calibrate, Split::Train)?;
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = args.name.clone().or(stem).unwrap_or_default();
+    let name = args.name.clone().or(stem.clone()).unwrap_or_default();
     let bar = progress_bar("calibration");
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
@@ -86,11 +96,11 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let compiled = compile_observed(&onnx, &name, data.as_ref(), &options(&args), &progress);
     bar.finish_and_clear();
     let bytes = compiled.map_err(|error| CliError::failed(args.onnx.display().to_string(), error))?;
-    fs::write(&args.out, &bytes).map_err(|source| CliError::File {
-        path: args.out.clone(),
-        action: "cannot be written",
-        source,
-    })?;
+    write(&args.out, &bytes)?;
+    let sources = args.emit.map(|language| emit(language, stem.as_deref().unwrap_or_default(), &bytes));
+    for (extension, text) in sources.unwrap_or_default() {
+        write(&args.out.with_extension(extension), text.as_bytes())?;
+    }
     let model = Model::parse(&bytes)
         .map_err(|source| CliError::Model { name: args.out.display().to_string(), source })?;
     let report = describe(&model);
@@ -118,8 +128,16 @@ fn options(args: &Args) -> Options {
     }
 }
 
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        action: "cannot be written",
+        source,
+    })
+}
+
 /// The bytes of a file.
-pub(super) fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     fs::read(path).map_err(|source| CliError::File {
         path: path.to_owned(),
         action: "cannot be read",

@@ -2,14 +2,17 @@
 
 use std::io::Write;
 
-use super::CliError;
+use super::memory::{self, Document};
 use super::model_file::ModelFile;
+use super::{CliError, to_json};
 use crate::compile::inspect::{Certificate, Layer, Report, inspect};
+use crate::device;
 
 const EXAMPLES: &str = "\
 Examples:
   ringfence inspect                     the embedded model
-  ringfence inspect model.rfm --json    one JSON object (schema ringfence.inspect/1)";
+  ringfence inspect model.rfm --json    one JSON object (schema ringfence.inspect/1)
+  ringfence inspect --memory            RAM and flash on a microcontroller (JSON: schema ringfence.memory/1)";
 
 /// Show the layers, sizes, noise and certificate tables of a model
 #[derive(Debug, clap::Args)]
@@ -17,6 +20,9 @@ Examples:
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
     model: Option<String>,
+    /// Show what the model takes on a microcontroller: RAM, flash, and what lies in the arena when
+    #[arg(long)]
+    memory: bool,
     /// Write one JSON object
     #[arg(long)]
     json: bool,
@@ -28,9 +34,18 @@ pub struct Args {
 /// A file that cannot be read or is no model; standard output.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let report = inspect(&file.parse()?);
+    let model = file.parse()?;
+    let report = inspect(&model);
     let mut out = std::io::stdout().lock();
-    if args.json {
+    if args.memory {
+        let memory = device::memory(&model, report.weight_bytes);
+        let text = if args.json {
+            to_json(&Document::new(&report, &memory))? + "\n"
+        } else {
+            memory::text(&report, &memory)
+        };
+        out.write_all(text.as_bytes())?;
+    } else if args.json {
         serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {

@@ -13,9 +13,11 @@ mod data_args;
 mod error;
 mod inspect;
 mod lines;
+mod memory;
 mod model_file;
 mod predict;
 mod replay;
+mod report;
 mod request;
 mod seed;
 mod sequential;
@@ -48,6 +50,7 @@ enum Verb {
     Replay(replay::Args),
     Bench(bench::Args),
     Audit(audit::Args),
+    Report(report::Args),
 }
 
 /// Runs the command line of this process.
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Audit(args) => audit::run(args),
+        Verb::Report(args) => report::run(args),
     });
     let result = match result {
         Err(CliError::Help(text)) => std::io::stdout().write_all(text.as_bytes()).map_err(CliError::from),

@@ -11,6 +11,7 @@
 pub mod arena;
 pub mod calibrate;
 pub mod difference;
+pub mod emit;
 mod error;
 pub mod filter;
 pub mod fold;

@@ -5,6 +5,7 @@
 mod audit;
 mod bench;
 mod certify;
+mod device;
 mod failures;
 mod interrupted;
 mod marks;
