@@ -123,6 +123,7 @@ fn conv(op: &ConvOp<'_>, backend: Backend) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::models::EMBEDDED;

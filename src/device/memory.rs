@@ -121,6 +121,7 @@ fn moments(model: &Model<'_>) -> Vec<Moment> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::models::EMBEDDED;

@@ -103,6 +103,7 @@ fn reach(model: &Model<'_>, n: u32, alpha: f64, seconds: f64) -> Result<Reach, C
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::models::EMBEDDED;

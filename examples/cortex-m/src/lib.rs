@@ -3,6 +3,7 @@
 
 pub mod cases;
 mod failure;
+pub mod scene;
 pub mod stack;
 pub mod ticks;
 

@@ -117,9 +117,10 @@ impl Available {
     /// Makes a noisy copy of an image: the portable code, compiled for the backend.
     pub(crate) fn copy(self, job: CopyJob<'_>) {
         match self.0 {
-            Backend::Scalar => copy_portably(job),
             // SAFETY: an `Available` is made only for a CPU with the features of its backend.
-            backend => unsafe { native::copy(backend, job) },
+            #[cfg(target_arch = "x86_64")]
+            backend if backend != Backend::Scalar => unsafe { native::copy(backend, job) },
+            _ => copy_portably(job),
         }
     }
 
@@ -160,9 +161,10 @@ impl Session {
     /// Does a job without weights; see [`ops::unweighted`]: the portable code, compiled for the backend.
     pub fn unweighted(&mut self, job: UnweightedJob<'_>) {
         match self.available.0 {
-            Backend::Scalar => unweighted_portably(job),
             // SAFETY: as above.
-            backend => unsafe { native::unweighted(backend, job) },
+            #[cfg(target_arch = "x86_64")]
+            backend if backend != Backend::Scalar => unsafe { native::unweighted(backend, job) },
+            _ => unweighted_portably(job),
         }
     }
 }

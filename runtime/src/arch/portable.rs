@@ -1,23 +1,10 @@
 //! Architectures without kernels of their own.
 
 use super::Backend;
-use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::CopyJob;
+use crate::ops::{self, ConvJob};
 
 pub(super) fn is_available(_: Backend) -> bool {
     false
-}
-
-/// # Safety
-/// None; other architectures ask for something.
-pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    super::copy_portably(job);
-}
-
-/// # Safety
-/// None; other architectures ask for something.
-pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    super::unweighted_portably(job);
 }
 
 #[derive(Debug, Default)]

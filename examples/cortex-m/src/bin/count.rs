@@ -5,13 +5,10 @@
 use cortex_m::Peripherals;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
+use ringfence_firmware::scene::{IMAGE, MODEL, take_arena};
 use ringfence_firmware::{Failure, exit, ticks};
 use ringfence_runtime::smooth::{Image, Purpose, Seed, Smoother};
-use ringfence_runtime::{Backend, Executor, Model, embed_model};
-
-static MODEL: &[u8] = embed_model!(env!("MODEL"));
-static IMAGE: &[u8] = include_bytes!("../../../../runtime/tests/vectors/sign-24.chw");
-static mut ARENA: [u8; 38 * 1024] = [0; 38 * 1024];
+use ringfence_runtime::{Backend, Executor, Model};
 
 /// Most classes of a shipped model.
 const CLASSES: usize = 16;
@@ -27,8 +24,7 @@ fn run() -> Result<(), Failure> {
     let mut peripherals = Peripherals::take().ok_or("the peripherals are taken")?;
     ticks::start(&mut peripherals.SYST);
     let model = Model::parse(MODEL)?;
-    // SAFETY: the only reference to it.
-    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let arena = take_arena().ok_or("the arena is taken")?;
     for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
         count(&model, backend, arena)?;
     }

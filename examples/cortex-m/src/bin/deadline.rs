@@ -1,20 +1,17 @@
 //! Certifies between other things to do, until a deadline: a loop as a scheduler or a watchdog asks for.
 //!
-//! Each turn does a slice of samples, feeds the watchdog, and leaves room for other tasks. At the deadline the votes so far
-//! are what there is; here the budget is small enough to be spent before.
+//! Each turn does a slice of samples, feeds the watchdog, and leaves room for other tasks. The first run here has all the time it
+//! needs; the second one is left at its deadline, and certifies nothing.
 #![no_std]
 #![no_main]
 
 use cortex_m::Peripherals;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
+use ringfence_firmware::scene::{IMAGE, MODEL, take_arena};
 use ringfence_firmware::{Failure, exit, ticks};
+use ringfence_runtime::Model;
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
-use ringfence_runtime::{Model, embed_model};
-
-static MODEL: &[u8] = embed_model!(env!("MODEL"));
-static IMAGE: &[u8] = include_bytes!("../../../../runtime/tests/vectors/sign-24.chw");
-static mut ARENA: [u8; 38 * 1024] = [0; 38 * 1024];
 
 /// Samples between two looks at the clock: what fits between two feedings of the watchdog.
 const SLICE: u32 = 4;
@@ -29,8 +26,7 @@ fn run() -> Result<(), Failure> {
     ticks::start(&mut peripherals.SYST);
     let model = Model::parse(MODEL)?;
     let image = Image::chw(IMAGE, 3, 32, 32)?;
-    // SAFETY: the only reference to it.
-    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let arena = take_arena().ok_or("the arena is taken")?;
     let mut smoother = Smoother::new(&model, arena)?;
     let seed = Seed([7; 32]);
 

@@ -4,13 +4,10 @@
 #![no_main]
 
 use cortex_m_rt::entry;
+use ringfence_firmware::scene::{IMAGE, MODEL, take_arena};
 use ringfence_firmware::{Failure, exit};
+use ringfence_runtime::Model;
 use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
-use ringfence_runtime::{Model, embed_model};
-
-static MODEL: &[u8] = embed_model!(env!("MODEL"));
-static IMAGE: &[u8] = include_bytes!("../../../../runtime/tests/vectors/sign-24.chw");
-static mut ARENA: [u8; 38 * 1024] = [0; 38 * 1024];
 
 #[entry]
 fn main() -> ! {
@@ -20,8 +17,7 @@ fn main() -> ! {
 fn run() -> Result<(), Failure> {
     let model = Model::parse(MODEL)?;
     let image = Image::chw(IMAGE, 3, 32, 32)?;
-    // SAFETY: the only reference to it.
-    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let arena = take_arena().ok_or("the arena is taken")?;
     let mut smoother = Smoother::new(&model, arena)?;
     let outcome = smoother.certify(&image, Budget::single_stage(32, 0.001), &Seed([7; 32]))?;
     let votes = outcome.counts().get(6).copied();

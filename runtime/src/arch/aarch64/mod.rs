@@ -6,8 +6,7 @@ mod neon;
 mod outputs;
 
 use super::Backend;
-use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::CopyJob;
+use crate::ops::{self, ConvJob};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
 pub(super) fn is_available(backend: Backend) -> bool {
@@ -17,22 +16,6 @@ pub(super) fn is_available(backend: Backend) -> bool {
         Backend::I8mm => has_i8mm(),
         _ => false,
     }
-}
-
-/// See [`Available::copy`](super::Available::copy). NEON is in every build for this architecture already.
-///
-/// # Safety
-/// The backend is available.
-pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    super::copy_portably(job);
-}
-
-/// See [`Session::unweighted`](super::Session::unweighted). As above.
-///
-/// # Safety
-/// The backend is available.
-pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    super::unweighted_portably(job);
 }
 
 /// Kernels here set nothing up.

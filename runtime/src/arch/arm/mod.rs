@@ -6,8 +6,7 @@ mod helium;
 mod octet;
 
 use super::Backend;
-use crate::ops::{self, ConvJob, UnweightedJob};
-use crate::smooth::copies::CopyJob;
+use crate::ops::{self, ConvJob};
 
 /// Whether the build's target can run the backend.
 pub(super) fn is_available(backend: Backend) -> bool {
@@ -16,22 +15,6 @@ pub(super) fn is_available(backend: Backend) -> bool {
         Backend::Helium => cfg!(ringfence_helium),
         _ => false,
     }
-}
-
-/// See [`Available::copy`](super::Available::copy).
-///
-/// # Safety
-/// None; other architectures ask for something.
-pub(super) unsafe fn copy(_: Backend, job: CopyJob<'_>) {
-    super::copy_portably(job);
-}
-
-/// See [`Session::unweighted`](super::Session::unweighted).
-///
-/// # Safety
-/// None; other architectures ask for something.
-pub(super) unsafe fn unweighted(_: Backend, job: UnweightedJob<'_>) {
-    super::unweighted_portably(job);
 }
 
 /// Kernels here set nothing up.
