@@ -44,6 +44,29 @@ fn a_certificate_has_the_same_votes_everywhere() {
     }
 }
 
+/// The lines that the firmware and `examples/aarch64` print of their first sign.
+#[test]
+fn votes_of_boards_are_found_here() {
+    let votes = [
+        ("../models/signs-resnet8-s025.rfm", include_str!("vectors/votes/signs-resnet8-s025")),
+        ("../models/cifar10-resnet20-s025.rfm", include_str!("vectors/votes/cifar10-resnet20-s025")),
+    ];
+    for (path, expected) in votes {
+        let file = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let model = Model::parse(&file).unwrap();
+        let image = Image::chw(SIGN, 3, 32, 32).unwrap();
+        let mut arena = vec![0; model.arena_bytes(4)];
+        let mut smoother = Smoother::new(&model, &mut arena).unwrap();
+        let seed = Seed([7; 32]);
+        let counts = smoother.tally(&image, &seed, Purpose::Estimate, 0..10).unwrap();
+        let outcome = smoother.certify(&image, Budget::single_stage(100, 0.001), &seed).unwrap();
+        let certificate = outcome.certificate().unwrap();
+        let radius = certificate.radius.units();
+        let found = format!("counts {:?}\nclass {} radius {radius}\n", counts.as_slice(), certificate.class);
+        assert_eq!(found, expected, "{path}");
+    }
+}
+
 /// A record's field, as it is written; without quotes and brackets.
 fn field<'r>(record: &'r str, name: &str) -> &'r str {
     let (_, rest) = record.split_once(&format!("\"{name}\":")).unwrap();

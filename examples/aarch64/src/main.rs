@@ -2,7 +2,7 @@
 //! runtime.
 //!
 //! ```text
-//! aarch64 MODEL.rfm IMAGE.chw
+//! ringfence-aarch64 MODEL.rfm IMAGE.chw
 //! ```
 //!
 //! `.ci/emulate-aarch64` runs it on emulated Arm CPUs, `.ci/cortex-m` compares its votes with those of microcontrollers.
@@ -18,7 +18,7 @@ const BATCH: usize = 4;
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [model, image] = args.as_slice() else {
-        return Err("usage: aarch64 MODEL.rfm IMAGE.chw".into());
+        return Err("usage: ringfence-aarch64 MODEL.rfm IMAGE.chw".into());
     };
     let (model, pixels) = (fs::read(model)?, fs::read(image)?);
     let model = Model::parse(&model)?;
