@@ -3,12 +3,11 @@
 //! The weights of an octet are widened once for all pixels; those deeper than there is room for are widened as they are
 //! multiplied. Nothing saturates before the rule does.
 
-use super::octet::{self, Kernel, OCTET, Row, groups};
+use super::octet::{self, Kernel, OCTET, Row, groups, packed};
 use crate::format::layout::CHANNEL_GROUP;
 use crate::ops::{ConvJob, ConvPlan};
 use core::arch::asm;
 use core::mem::offset_of;
-use core::ptr;
 
 /// Deepest octet that is widened beforehand: 3 x 3 over 64 channels, 9 KiB.
 const ROOM: usize = 576;
@@ -30,7 +29,7 @@ impl Kernel for Dsp {
 
     fn repack(&mut self, plan: &ConvPlan<'_>, octet: usize) -> *const u8 {
         if plan.filter.depth > ROOM {
-            return groups(plan, octet).next().map_or(ptr::null(), |group| group.as_ptr().cast());
+            return packed(plan, octet).as_ptr();
         }
         for (wide, group) in self.0.iter_mut().zip(groups(plan, octet)) {
             for (pairs, &[a, b, c, d]) in wide.iter_mut().zip(group) {

@@ -5,7 +5,7 @@
 //! second step. Saturating 16-bit sums are exact here: whatever saturates is clamped to the same end by the final clamp.
 
 use super::dsp;
-use super::octet::{self, Kernel, OCTET, Row};
+use super::octet::{self, Kernel, OCTET, Row, packed};
 use crate::format::layout::{BLOCK, CHANNEL_GROUP};
 use crate::ops::{ConvJob, ConvPlan};
 use core::arch::asm;
@@ -48,9 +48,8 @@ impl Kernel for Sorted {
     type Rules = Rules;
 
     fn repack(&mut self, plan: &ConvPlan<'_>, octet: usize) -> *const u8 {
-        let first = octet % (BLOCK / OCTET) * OCTET * CHANNEL_GROUP;
         let mut sorting = Sorting {
-            from: plan.filter.block_weights(octet / (BLOCK / OCTET))[first..].as_ptr(),
+            from: packed(plan, octet).as_ptr(),
             to: self.chunks.as_mut_ptr(),
             rows: plan.rows,
             groups: plan.run / CHANNEL_GROUP,

@@ -81,13 +81,19 @@ pub(super) trait Kernel {
     unsafe fn row(plan: &ConvPlan<'_>, row: &mut Row<Self::Rules>);
 }
 
+/// Octets of a block.
+const OCTETS: usize = BLOCK / OCTET;
+
 /// The weights of an octet, in the order of the depth.
 pub(super) fn groups<'a>(plan: &ConvPlan<'a>, octet: usize) -> impl Iterator<Item = &'a Group> + use<'a> {
-    const OCTETS: usize = BLOCK / OCTET;
-    let weights = plan.filter.block_weights(octet / OCTETS);
-    let (weights, _) = weights.as_chunks::<CHANNEL_GROUP>();
+    let (weights, _) = plan.filter.block_weights(octet / OCTETS).as_chunks::<CHANNEL_GROUP>();
     let (groups, _) = weights.as_chunks::<OCTET>();
     groups.iter().skip(octet % OCTETS).step_by(OCTETS)
+}
+
+/// The weights of a block from the first group of an octet on.
+pub(super) fn packed<'a>(plan: &ConvPlan<'a>, octet: usize) -> &'a [u8] {
+    &plan.filter.block_weights(octet / OCTETS)[octet % OCTETS * OCTET * CHANNEL_GROUP..]
 }
 
 /// See [`ops::conv`](crate::ops::conv).
