@@ -95,15 +95,11 @@ fn identifier(stem: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The numbers between the last opening bracket and what closes it.
-    fn numbers(text: &str, open: char, close: char) -> Vec<u8> {
-        let inside = text.rsplit_once(open).unwrap().1.split_once(close).unwrap().0;
-        inside
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| item.parse().unwrap())
-            .collect()
+    /// The numbers between an opening and the next closing bracket.
+    fn numbers(text: &str, open: &str, close: char) -> Vec<u8> {
+        let inside = text.split_once(open).unwrap().1.split_once(close).unwrap().0;
+        let items = inside.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(|item| item.parse().unwrap()).collect()
     }
 
     #[test]
@@ -111,10 +107,10 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).chain([7; 3]).collect();
         let [(extension, rust)] = &emit(Language::Rust, "net", &bytes)[..] else { panic!() };
         assert_eq!(*extension, "rs");
-        assert_eq!(numbers(rust, '[', ']'), bytes);
+        assert_eq!(numbers(rust, "bytes: [", ']'), bytes);
         assert!(rust.contains("Aligned<[u8; 259]>"));
         let [("h", header), ("c", source)] = &emit(Language::C, "Net-8.v2", &bytes)[..] else { panic!() };
-        assert_eq!(numbers(source, '{', '}'), bytes);
+        assert_eq!(numbers(source, "= {", '}'), bytes);
         assert!(
             source.contains("#include \"Net-8.v2.h\"")
                 && source.contains("const size_t net_8_v2_length = 259;")
