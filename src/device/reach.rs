@@ -1,6 +1,7 @@
 //! How far N samples reach on a device: seconds, and the radius of a unanimous vote.
 
 use ringfence_runtime::Model;
+use ringfence_runtime::certificate::Radius;
 use serde::Serialize;
 
 use super::{Cost, Device, instructions};
@@ -93,7 +94,7 @@ fn reach(model: &Model<'_>, n: u32, alpha: f64, seconds: f64) -> Result<Reach, C
         Err(CertificateError::Nothing { .. }) => None,
         Err(error) => return Err(error),
     };
-    let pixels = |units: u32| f64::from(units) / f64::from(1 << 20);
+    let pixels = |units: u32| f64::from(units) / f64::from(Radius::ONE);
     Ok(Reach {
         n,
         seconds: f64::from(n) * seconds,
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(report.reach[0].radius, None);
         let own = model.certificates().find(|table| (table.n0(), table.n()) == (0, 32)).unwrap();
         let radius = own.radius(32).unwrap().units();
-        assert_eq!(report.reach[1].radius, Some(f64::from(radius) / f64::from(1 << 20)));
+        assert_eq!(report.reach[1].radius, Some(f64::from(radius) / f64::from(Radius::ONE)));
         let least = (0..=32).find(|&count| own.radius(count).is_some());
         assert_eq!(report.reach[1].least_count, least);
         assert!(report.reach.windows(2).all(|pair| pair[0].radius < pair[1].radius));
