@@ -27,18 +27,48 @@ pub enum Stream {
         /// The image.
         index: u32,
     },
+    /// Noise of one of several noisy copies of a training image.
+    Copy {
+        /// The epoch, from 0.
+        epoch: u32,
+        /// The image.
+        index: u32,
+        /// The copy, from 0.
+        copy: u32,
+    },
+    /// Random start of an attack.
+    Start {
+        /// The epoch, from 0; 0 outside training.
+        epoch: u32,
+        /// The image.
+        index: u32,
+        /// The restart, from 0.
+        restart: u32,
+    },
+    /// Values of a noise layer.
+    Layer {
+        /// The forward pass.
+        draw: u64,
+        /// The layer, from 0.
+        layer: u32,
+    },
 }
 
 impl Stream {
-    /// A distinct number for every stream: two bits of kind, 30 of epoch, 32 of index.
-    fn id(self) -> u64 {
+    /// Two distinct numbers for every stream: the second half of the key, and the stream of the cipher (for the
+    /// first four two bits of kind, 30 of epoch, 32 of index).
+    fn id(self) -> [u64; 2] {
         let place =
             |kind: u64, epoch: u32, index: u32| kind << 62 | u64::from(epoch) << 32 | u64::from(index);
+        let family = |kind: u64, part: u32| kind << 32 | u64::from(part);
         match self {
-            Self::Weights => place(0, 0, 0),
-            Self::Order { epoch } => place(1, epoch, 0),
-            Self::Sample { epoch, index } => place(2, epoch, index),
-            Self::Evaluation { index } => place(3, 0, index),
+            Self::Weights => [0, place(0, 0, 0)],
+            Self::Order { epoch } => [0, place(1, epoch, 0)],
+            Self::Sample { epoch, index } => [0, place(2, epoch, index)],
+            Self::Evaluation { index } => [0, place(3, 0, index)],
+            Self::Copy { epoch, index, copy } => [family(1, copy), place(0, epoch, index)],
+            Self::Start { epoch, index, restart } => [family(2, restart), place(0, epoch, index)],
+            Self::Layer { draw, layer } => [family(3, layer), draw],
         }
     }
 }
@@ -47,9 +77,11 @@ impl Stream {
 #[must_use]
 pub fn stream(seed: u64, of: Stream) -> Xoshiro256PlusPlus {
     let mut key = [0; 32];
+    let [purpose, id] = of.id();
     key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&purpose.to_le_bytes());
     let mut chacha = ChaCha8Rng::from_seed(key);
-    chacha.set_stream(of.id());
+    chacha.set_stream(id);
     let mut state = [0; 32];
     chacha.fill_bytes(&mut state);
     Xoshiro256PlusPlus::from_seed(state)

@@ -6,7 +6,7 @@
 
 use super::graph::{Extent, Graph, Value, float, int, ints};
 use crate::error::Error;
-use crate::nets::{ConvNorm, NetSpec, ResNet};
+use crate::nets::{ConvNorm, NetSpec, Network, ResNet};
 use burn::tensor::Tensor;
 use prost::Message;
 
@@ -22,7 +22,13 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
 ///
 /// # Errors
 /// When a weight is not of type f32.
-pub fn to_onnx(net: &ResNet, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> {
+pub fn to_onnx(net: &Network, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> {
+    match net {
+        Network::ResNet(net) => residual(net, spec, name),
+    }
+}
+
+fn residual(net: &ResNet, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> {
     let mut graph = Graph::default();
     let channels = spec.input[0];
     let mean = graph.constant("input.mean", &[1, channels, 1, 1], &spec.mean);

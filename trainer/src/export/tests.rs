@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::nets::{Architecture, ConvNorm, NetSpec, Path, ResNet};
+use crate::nets::{Architecture, ConvNorm, NetSpec, Network, Path, ResNet};
 use crate::random::{Normals, Stream, stream};
 use burn::module::{Param, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -49,7 +49,7 @@ fn tract_gives_the_same_logits() {
     let images = Tensor::from_data(TensorData::new(pixels.clone(), [2, 3, 8, 8]), &device);
     let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();
 
-    let bytes = to_onnx(&net, &spec, "tiny").unwrap();
+    let bytes = to_onnx(&Network::ResNet(net), &spec, "tiny").unwrap();
     let model = onnx().model_for_read(&mut bytes.as_slice()).unwrap();
     let model = model.with_input_fact(0, f32::fact([2, 3, 8, 8]).into()).unwrap();
     let model = model.into_optimized().unwrap().into_runnable().unwrap();
@@ -65,7 +65,7 @@ fn tract_gives_the_same_logits() {
 #[test]
 fn the_same_network_gives_the_same_bytes() {
     let (spec, device) = (spec(), Device::flex());
-    let file = |seed| to_onnx(&ResNet::new(&spec, &device, seed), &spec, "tiny").unwrap();
+    let file = |seed| to_onnx(&Network::new(&spec, &device, seed), &spec, "tiny").unwrap();
     assert_eq!(sha256(&file(1)), sha256(&file(1)));
     assert_ne!(sha256(&file(1)), sha256(&file(2)));
 }

@@ -34,8 +34,8 @@ pub struct Normalized {
 pub struct Gradients {
     /// Of the input, if asked for.
     pub x: Option<Vec<f32>>,
-    /// Of the weights.
-    pub weight: Vec<f32>,
+    /// Of the weights, if asked for.
+    pub weight: Option<Vec<f32>>,
     /// Of gamma.
     pub gamma: Vec<f32>,
     /// Of beta.
@@ -125,9 +125,20 @@ pub fn forward(
     }
 }
 
-/// Gradients of [`forward`]; `want` says whether those of the input and the residual are needed.
+/// Which gradients are needed; those of gamma and beta come with any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Want {
+    /// That of the input.
+    pub x: bool,
+    /// That of the weights.
+    pub weight: bool,
+    /// That of the residual.
+    pub residual: bool,
+}
+
+/// The wanted gradients of [`forward`].
 #[must_use]
-pub fn backward(shape: &ConvShape, saved: &Saved, tail: Tail, want: [bool; 2]) -> Gradients {
+pub fn backward(shape: &ConvShape, saved: &Saved, tail: Tail, want: Want) -> Gradients {
     let relu = tail.relu;
     let arch = Arch::new();
     let (len, row) = (shape.out_len(), shape.out_width() * shape.c_out);
@@ -143,7 +154,7 @@ pub fn backward(shape: &ConvShape, saved: &Saved, tail: Tail, want: [bool; 2]) -
     // dy = scale * (dz - mean(dz) - xhat * mean(dz * xhat)) = scale * dz + slope * y + offset, where
     // the last two terms are the batch statistics' and vanish for constant ones.
     let count = (shape.batch * len / shape.c_out) as f64;
-    let mut grads = Gradients { x: None, weight: vec![], gamma: vec![], beta: vec![], residual: None };
+    let mut grads = Gradients { x: None, weight: None, gamma: vec![], beta: vec![], residual: None };
     let mut line = [vec![], vec![], vec![]];
     for (c, [dz, dzy]) in sums.into_iter().enumerate() {
         let (mean, inv) =
@@ -171,17 +182,17 @@ fn convolution_backward(
     shape: &ConvShape,
     saved: &Saved,
     (line, relu): (&[Vec<f32>; 3], bool),
-    want: [bool; 2],
+    want: Want,
     grads: &mut Gradients,
 ) {
     let arch = Arch::new();
     let (len, in_len) = (shape.out_len(), shape.in_len());
-    let mut x_grad = zeros(if want[0] { shape.batch * in_len } else { 0 });
-    let mut r_grad = zeros(if want[1] { shape.batch * len } else { 0 });
+    let mut x_grad = zeros(if want.x { shape.batch * in_len } else { 0 });
+    let mut r_grad = zeros(if want.residual { shape.batch * len } else { 0 });
     let mut slots: Vec<Slot> = (0..shape.batch).map(|_| (None, None)).collect();
     slots.iter_mut().zip(x_grad.chunks_mut(in_len)).for_each(|(s, x)| s.0 = Some(x));
     slots.iter_mut().zip(r_grad.chunks_mut(len)).for_each(|(s, r)| s.1 = Some(r));
-    let convolution = Backward::new(shape, saved.weight);
+    let convolution = Backward::new(shape, saved.weight, want.weight);
     let task = |(group, slots): (usize, &mut [Slot])| {
         let mut scratch = convolution.scratch();
         let mut dy = vec![0.0; len];
@@ -200,7 +211,7 @@ fn convolution_backward(
         scratch
     };
     let parts: Vec<Scratch> = slots.par_chunks_mut(GROUP).enumerate().map(task).collect();
-    grads.weight = convolution.weight(&parts);
-    grads.x = want[0].then_some(x_grad);
-    grads.residual = want[1].then_some(r_grad);
+    grads.weight = want.weight.then(|| convolution.weight(&parts));
+    grads.x = want.x.then_some(x_grad);
+    grads.residual = want.residual.then_some(r_grad);
 }

@@ -1,6 +1,6 @@
 //! The fused block as an operation of Burn's CPU backend, with its gradient.
 
-use super::block::{self, Norm, Normalized, Saved, Tail};
+use super::block::{self, Norm, Normalized, Saved, Tail, Want};
 use super::shape::{ConvShape, Window};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -182,7 +182,8 @@ impl<const N: usize> Backward<Flex, N> for BlockGradient {
             variance: &values(&s.variance),
             grad: &values(&grad),
         };
-        let want = [parent(0).is_some(), parent(4).is_some()];
+        let want =
+            Want { x: parent(0).is_some(), weight: parent(1).is_some(), residual: parent(4).is_some() };
         let result = block::backward(&shape, &saved, s.spec.tail, want);
         let side = shape.window.side;
         let mut register = |i: usize, value: Option<Cpu>| {
@@ -191,7 +192,7 @@ impl<const N: usize> Backward<Flex, N> for BlockGradient {
             }
         };
         register(0, result.x.map(|x| tensor(x, [shape.batch, shape.height, shape.width, shape.c_in])));
-        register(1, Some(tensor(result.weight, [shape.c_out, shape.c_in, side, side])));
+        register(1, result.weight.map(|w| tensor(w, [shape.c_out, shape.c_in, side, side])));
         register(2, Some(tensor(result.gamma, [shape.c_out])));
         register(3, Some(tensor(result.beta, [shape.c_out])));
         register(4, result.residual.map(|r| tensor(r, out_dims(&shape))));

@@ -68,6 +68,8 @@ impl WithSimd for Convolve<'_> {
 /// Both gradients of a convolution: everything that does not depend on the image.
 pub(super) struct Backward {
     shape: ConvShape,
+    /// Whether the weight gradient is wanted.
+    weighted: bool,
     /// Weights of the x-gradient: a stride-1 convolution of the spread-out `dy` with the kernel
     /// turned by 180 degrees, inputs and outputs exchanged.
     flipped: Panels,
@@ -89,8 +91,8 @@ pub(super) struct Scratch {
 }
 
 impl Backward {
-    /// Packs `weight`, `[c_out, c_in, side, side]`.
-    pub(super) fn new(shape: &ConvShape, weight: &[f32]) -> Self {
+    /// Packs `weight`, `[c_out, c_in, side, side]`; `weighted` says whether its gradient is wanted.
+    pub(super) fn new(shape: &ConvShape, weight: &[f32], weighted: bool) -> Self {
         let (side, lanes) = (shape.window.side, lanes(Arch::new()));
         let outputs = shape.c_out.next_multiple_of(panel_width(shape.c_out, lanes));
         let flipped =
@@ -115,7 +117,7 @@ impl Backward {
             out_cols: cols,
             outputs,
         };
-        Self { shape: *shape, flipped, input, spread, wide, sums }
+        Self { shape: *shape, weighted, flipped, input, spread, wide, sums }
     }
 
     /// Buffers for a task.
@@ -129,18 +131,20 @@ impl Backward {
         }
     }
 
-    /// Adds the weight gradient of image `x` with output gradient `dy` to `scratch`, and writes the
-    /// gradient of `x` if asked for.
+    /// Adds the weight gradient of image `x` with output gradient `dy` to `scratch` and writes the
+    /// gradient of `x`, each if asked for.
     pub(super) fn image(&self, x: &[f32], dy: &[f32], x_grad: Option<&mut [f32]>, scratch: &mut Scratch) {
         let (arch, shape) = (Arch::new(), &self.shape);
-        self.input.fill(x, shape.width, shape.c_in, &mut scratch.input);
-        let dense = self.wide.channels == shape.c_out;
-        if !dense {
-            self.wide.fill(dy, shape.out_width(), shape.c_out, &mut scratch.wide);
+        if self.weighted {
+            self.input.fill(x, shape.width, shape.c_in, &mut scratch.input);
+            let dense = self.wide.channels == shape.c_out;
+            if !dense {
+                self.wide.fill(dy, shape.out_width(), shape.c_out, &mut scratch.wide);
+            }
+            let wide = if dense { dy } else { &scratch.wide };
+            let (plane, grad) = (&scratch.input, &mut scratch.weight);
+            arch.dispatch(Correlate { sums: self.sums, plane, dy: wide, grad });
         }
-        let wide = if dense { dy } else { &scratch.wide };
-        let (plane, grad) = (&scratch.input, &mut scratch.weight);
-        arch.dispatch(Correlate { sums: self.sums, plane, dy: wide, grad });
         if let Some(out) = x_grad {
             self.spread.fill(dy, shape.out_width(), shape.c_out, &mut scratch.spread);
             let (plane, cols) = (&scratch.spread, self.spread.cols);

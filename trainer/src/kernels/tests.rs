@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::block::{Gradients, Norm, Saved, Tail, backward, forward};
+use super::block::{Gradients, Norm, Saved, Tail, Want, backward, forward};
 use super::convolution::convolution;
 use super::shape::{ConvShape, Window};
 use crate::random::{Normals, Stream, stream};
@@ -94,7 +94,7 @@ fn gradients(s: &ConvShape, t: &[Vec<f32>; 6], tail: Tail) -> Gradients {
         variance: &n.variance,
         grad: &t[5],
     };
-    backward(s, &saved, tail, [true, true])
+    backward(s, &saved, tail, Want { x: true, weight: true, residual: true })
 }
 
 /// Central differences of `sum(out * factor)`, which is smooth without the ReLU.
@@ -104,7 +104,7 @@ fn gradients_are_finite_differences() {
         let tail = Tail { epsilon: 1e-5, relu: false, batch_statistics };
         let mut t = tensors(&s);
         let g = gradients(&s, &t, tail);
-        let analytic = [g.x.unwrap(), g.weight, g.gamma, g.beta, g.residual.unwrap()];
+        let analytic = [g.x.unwrap(), g.weight.unwrap(), g.gamma, g.beta, g.residual.unwrap()];
         for (tensor, analytic) in analytic.iter().enumerate() {
             let scale = analytic.iter().fold(0.0f64, |m, &v| m.max(f64::from(v).abs()));
             for at in (0..analytic.len()).step_by(analytic.len().div_ceil(4)) {

@@ -70,8 +70,11 @@ impl ConvNorm {
             tail: Tail { epsilon: self.norm.epsilon, relu, batch_statistics },
         };
         let device = x.device();
-        let weight = self.conv.weight.val().into_dispatch();
-        let (gamma, beta) = (self.norm.gamma.val().into_dispatch(), self.norm.beta.val().into_dispatch());
+        // Parameters off the autodiff device are constants of a pass that is differentiated by its input.
+        let lift = |t: Tensor<1>| if device.is_autodiff() { t.autodiff() } else { t }.into_dispatch();
+        let weight = self.conv.weight.val();
+        let weight = if device.is_autodiff() { weight.autodiff() } else { weight }.into_dispatch();
+        let (gamma, beta) = (lift(self.norm.gamma.val()), lift(self.norm.beta.val()));
         let running = self.running(&device, batch_statistics);
         let [mean, variance] = running.clone().map(Tensor::into_dispatch);
         let x = x.into_dispatch();

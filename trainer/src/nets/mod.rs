@@ -3,6 +3,7 @@
 mod arch;
 mod block;
 mod init;
+mod network;
 mod resnet;
 
 #[cfg(test)]
@@ -11,4 +12,5 @@ mod tests;
 pub use arch::{Architecture, UnknownArchitecture};
 pub use block::{ConvNorm, Path, Residual};
 pub use init::Init;
+pub use network::{Draw, Network, Pass};
 pub use resnet::{NetSpec, ResNet};

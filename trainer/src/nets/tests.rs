@@ -94,6 +94,25 @@ fn fused_equals_stock_in_evaluation() {
     assert!(difference(&fused, &stock) < 1e-5, "{}", difference(&fused, &stock));
 }
 
+/// What an attack differentiates: parameters that are constants, fixed statistics.
+#[test]
+fn the_gradient_of_the_input_needs_no_other() {
+    let (spec, device) = (spec([3, 8, 8]), Device::flex().autodiff());
+    let net = ResNet::new(&spec, &device, 3);
+    let gradient = |net: &ResNet, path| {
+        let x = images(&spec, 3, &device).require_grad();
+        let grads = net.forward(&spec, x.clone(), path).sin().sum().backward();
+        floats(x.grad(&grads).unwrap())
+    };
+    let all = gradient(&net.clone().freeze().set_require_grad(true), Path::Fused);
+    let before = floats(net.stem.norm.running_mean.value_sync());
+    for path in [Path::Fused, Path::Stock] {
+        let only = gradient(&net.valid(), path);
+        assert!(difference(&only, &all) < 1e-4, "{path:?}: {}", difference(&only, &all));
+    }
+    assert_eq!(floats(net.stem.norm.running_mean.value_sync()), before);
+}
+
 #[test]
 fn names_parse_back() {
     for a in Architecture::ALL {

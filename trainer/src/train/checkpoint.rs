@@ -5,7 +5,7 @@
 
 use super::settings::Settings;
 use crate::error::Error;
-use crate::nets::{NetSpec, ResNet};
+use crate::nets::{NetSpec, Network};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -68,7 +68,7 @@ pub fn list(out: &Path) -> Result<Vec<PathBuf>, Error> {
 ///
 /// # Errors
 /// Naming the file; the earlier checkpoints are then untouched.
-pub fn save(out: &Path, state: &State, net: &ResNet, optimizer: &ModuleOptimizer) -> Result<PathBuf, Error> {
+pub fn save(out: &Path, state: &State, net: &Network, optimizer: &ModuleOptimizer) -> Result<PathBuf, Error> {
     let root = folder(out);
     let scratch = root.join("unfinished");
     if scratch.exists() {
@@ -134,9 +134,9 @@ pub fn read_state(checkpoint: &Path) -> Result<State, Error> {
 ///
 /// # Errors
 /// Naming the file.
-pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<ResNet, Error> {
+pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
     let file = checkpoint.join("network.bpk");
-    ResNet::new(spec, device, 0).try_load_file(&file).map_err(Error::record(&file))
+    Network::new(spec, device, 0).try_load_file(&file).map_err(Error::record(&file))
 }
 
 /// Loads the optimiser state of a checkpoint.

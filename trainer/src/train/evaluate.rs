@@ -1,7 +1,7 @@
 //! Accuracy and loss of a network on a set of images.
 
 use crate::data::Images;
-use crate::nets::{NetSpec, Path, ResNet};
+use crate::nets::{NetSpec, Network, Pass, Path};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub fn to_device(
 /// Scores `net`, which is not on an autodiff device, on all `images` with one noise sample each.
 #[must_use]
 pub fn evaluate(
-    net: &ResNet,
+    net: &Network,
     spec: &NetSpec,
     images: &Images,
     (sigma, path): (f32, Path),
@@ -48,7 +48,7 @@ pub fn evaluate(
     for chunk in indices.chunks(BATCH) {
         let batch = images.evaluation(chunk, sigma, seed);
         let (x, y) = to_device(batch.pixels, batch.labels, spec, device);
-        let logits = net.forward(spec, x, path);
+        let logits = net.forward(spec, x, Pass::quiet(path));
         total += f64::from(loss.forward(logits.clone(), y.clone()).into_scalar::<f32>()) * chunk.len() as f64;
         right += logits.argmax(1).reshape([chunk.len() as i64]).equal(y).int().sum().into_scalar::<i64>();
     }

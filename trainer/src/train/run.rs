@@ -6,7 +6,7 @@ use super::metrics::{Metric, Metrics};
 use super::settings::Settings;
 use crate::data::{Images, epoch_order};
 use crate::error::Error;
-use crate::nets::{NetSpec, Path, ResNet};
+use crate::nets::{NetSpec, Network, Pass, Path};
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -41,7 +41,7 @@ pub struct Split<'a> {
 }
 
 struct Progress {
-    net: ResNet,
+    net: Network,
     optimizer: ModuleOptimizer,
     state: State,
 }
@@ -104,7 +104,7 @@ fn start(net: &NetSpec, settings: &Settings, place: Place, resume: bool) -> Resu
                 seconds: 0.0,
                 validation: None,
             };
-            let net = ResNet::new(net, &device, settings.seed);
+            let net = Network::new(net, &device, settings.seed);
             checkpoint::save(place.out, &state, &net, &optimizer)?;
             Ok(Progress { net, optimizer, state })
         }
@@ -141,7 +141,7 @@ fn one_epoch(
     for indices in order.chunks(settings.batch) {
         let batch = images.training(indices, &settings.augmentation, epoch, settings.seed);
         let (x, y) = to_device(batch.pixels, batch.labels, &run.state.net, &device);
-        let loss = entropy.forward(run.net.forward(&run.state.net, x, place.path), y);
+        let loss = entropy.forward(run.net.forward(&run.state.net, x, Pass::quiet(place.path)), y);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
             return Err(diverged(place, value, run.state.step, epoch));
