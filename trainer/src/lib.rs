@@ -2,11 +2,13 @@
 #![recursion_limit = "256"]
 #![forbid(unsafe_code)]
 
+pub mod attacks;
 pub mod cli;
 pub mod data;
 pub mod error;
 pub mod export;
 pub mod kernels;
+pub mod methods;
 pub mod nets;
 pub mod random;
 #[cfg(test)]

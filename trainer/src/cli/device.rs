@@ -4,6 +4,20 @@ use crate::error::Error;
 use crate::nets::Path;
 use burn::tensor::Device;
 
+/// The devices named in `names`, separated by commas.
+///
+/// # Errors
+/// [`Error::Device`] for a name or device that is not usable, or kinds that do not go together.
+pub fn open_all(names: &str) -> Result<(Vec<Device>, Path), Error> {
+    let opened = names.split(',').map(open).collect::<Result<Vec<_>, _>>()?;
+    let path = opened.first().map_or(Path::Fused, |(_, path)| *path);
+    if opened.iter().any(|(_, p)| *p != path) {
+        let reason = "devices that share batches must be of one kind".into();
+        return Err(Error::Device { device: names.into(), reason });
+    }
+    Ok((opened.into_iter().map(|(device, _)| device).collect(), path))
+}
+
 /// The device named `cpu`, `cuda` or `cuda:INDEX`, and how networks are computed on it.
 ///
 /// # Errors
@@ -46,6 +60,8 @@ mod tests {
             assert!(error.contains("expected cpu, cuda or cuda:INDEX"), "{name:?}: {error}");
         }
         assert_eq!(open("cpu").unwrap().1, Path::Fused);
+        assert_eq!(open_all("cpu,cpu").unwrap().0.len(), 2);
+        assert!(open_all("cpu,").is_err());
     }
 
     #[cfg(not(feature = "cuda"))]

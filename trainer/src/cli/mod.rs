@@ -1,10 +1,12 @@
-//! The command line: `train`, `evaluate`, `export`.
+//! The command line: `train`, `methods`, `evaluate`, `export`.
 
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
 mod evaluate;
 mod export;
+mod methods;
+mod recipe;
 mod train;
 
 use crate::error::Error;
@@ -20,8 +22,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a network with Gaussian noise on its images
+    /// Train a network
     Train(train::Args),
+    /// List training methods and published recipes
+    Methods(methods::Args),
     /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
     Evaluate(evaluate::Args),
     /// Write a checkpoint as an ONNX file and a JSON card
@@ -35,6 +39,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Train(args) => with_threads(args.threads, || train::run(&args)),
+        Command::Methods(args) => methods::run(&args),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
     }

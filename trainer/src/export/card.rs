@@ -1,9 +1,10 @@
 //! The model card: how a network was made and how good it is, as JSON beside the ONNX file.
 
 use crate::error::Error;
+use crate::methods::Choice;
 use crate::nets::NetSpec;
 use crate::train::checkpoint::State;
-use crate::train::{Decay, Score, Settings};
+use crate::train::{Decay, Rule, Score, Settings};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -86,6 +87,26 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
         settings.validation,
         settings.seed,
     );
+    if settings.method != Choice::default() {
+        let _ = write!(text, " --method {}", settings.method.name);
+    }
+    let changes = settings.method.changes();
+    if !changes.is_empty() {
+        let _ = write!(text, " --set {}", changes.join(","));
+    }
+    if settings.rule == Rule::Adam {
+        text.push_str(" --adam");
+    }
+    for (option, value) in [("--clip", settings.clip), ("--average", settings.average)] {
+        if let Some(value) = value {
+            let _ = write!(text, " {option} {value}");
+        }
+    }
+    for (option, run) in [("--from", &settings.from), ("--teacher", &settings.teacher)] {
+        if let Some(name) = run.as_ref().and_then(|r| r.file_name()) {
+            let _ = write!(text, " {option} runs/{}", name.display());
+        }
+    }
     text
 }
 

@@ -1,4 +1,5 @@
-//! Checkpoints: `OUT/checkpoints/epoch-NNNN/{network.bpk, optimizer.bpk, state.json}`.
+//! Checkpoints: `OUT/checkpoints/epoch-NNNNN[-step-NNNNNNN]/{network.bpk, optimizer.bpk, state.json}`, with `average.bpk`
+//! where weights are averaged; `OUT/best` is a copy of the one with the best validation.
 //!
 //! A checkpoint is written to a scratch folder and renamed, so that one is either whole or absent;
 //! older ones go only after the new one is in place.
@@ -29,15 +30,87 @@ pub struct State {
     pub epoch: u32,
     /// Steps done.
     pub step: u64,
+    /// Steps done of the epoch that is running; 0 between epochs.
+    #[serde(default)]
+    pub within: u64,
     /// Wall seconds of training so far.
     pub seconds: f64,
     /// Accuracy on the held-out images after this epoch, with the training noise, in `[0, 1]`.
     pub validation: Option<f64>,
+    /// The best epoch so far.
+    #[serde(default)]
+    pub best: Option<Best>,
+    /// Steps since the last line of metrics.
+    #[serde(default)]
+    pub partial: Partial,
+}
+
+/// The epoch with the highest validation score: accuracy under attack for methods with an attack, else noisy accuracy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Epochs done then.
+    pub epoch: u32,
+    /// The score, in `[0, 1]`.
+    pub score: f64,
+}
+
+/// What the next line of training metrics is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Sum of losses over images.
+    pub loss: f64,
+    /// Images.
+    pub images: u64,
+}
+
+/// The tensors of a checkpoint.
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations)] // Burn's optimiser has none
+pub struct Tensors<'a> {
+    /// The network, on an autodiff device.
+    pub net: &'a Network,
+    /// The optimiser's state.
+    pub optimizer: &'a ModuleOptimizer,
+    /// The averaged network.
+    pub average: Option<&'a Network>,
 }
 
 impl State {
     /// Value of `schema`.
     pub const SCHEMA: &'static str = "ringfence.checkpoint/1";
+
+    /// Before the first step.
+    #[must_use]
+    pub fn new(net: &NetSpec, settings: &Settings) -> Self {
+        Self {
+            schema: Self::SCHEMA.into(),
+            net: net.clone(),
+            settings: settings.clone(),
+            epoch: 0,
+            step: 0,
+            within: 0,
+            seconds: 0.0,
+            validation: None,
+            best: None,
+            partial: Partial::default(),
+        }
+    }
+
+    /// Whether the run of `net` with `settings` may go on from this state, read from `folder`.
+    ///
+    /// # Errors
+    /// Naming what differs.
+    pub fn check(&self, folder: &Path, net: &NetSpec, settings: &Settings) -> Result<(), Error> {
+        if self.net != *net {
+            let reason = "another network or other classes than those asked for";
+            return Err(Error::Settings(format!("{}: {reason}: {:?}", folder.display(), self.net)));
+        }
+        if self.settings != *settings {
+            let differences = self.settings.differences(settings);
+            return Err(Error::Settings(format!("{}: other settings: {differences}", folder.display())));
+        }
+        Ok(())
+    }
 }
 
 fn folder(out: &Path) -> PathBuf {
@@ -64,39 +137,56 @@ pub fn list(out: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Writes a checkpoint and removes all but the newest two; returns its folder.
+/// Writes a checkpoint and removes all but the newest two; a new best one is also copied to `OUT/best`. Returns its folder.
 ///
 /// # Errors
 /// Naming the file; the earlier checkpoints are then untouched.
-pub fn save(out: &Path, state: &State, net: &Network, optimizer: &ModuleOptimizer) -> Result<PathBuf, Error> {
+pub fn save(out: &Path, state: &State, tensors: Tensors) -> Result<PathBuf, Error> {
     let root = folder(out);
-    let scratch = root.join("unfinished");
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch).map_err(Error::file(&scratch))?;
+    let between = state.within == 0;
+    if between && state.best.is_some_and(|best| best.epoch == state.epoch) {
+        put(&root.join("unfinished"), &out.join("best"), state, tensors)?;
     }
-    fs::create_dir_all(&scratch).map_err(Error::file(&scratch))?;
-    let file = scratch.join("network.bpk");
-    // `valid` also settles the running statistics, whose last update would otherwise be left out.
-    net.valid().save_file(&file).map_err(Error::record(&file))?;
-    let file = scratch.join("optimizer.bpk");
-    optimizer.save(&file).map_err(Error::record(&file))?;
-    let file = scratch.join("state.json");
-    let text = serde_json::to_string_pretty(state).map_err(Error::json(&file))?;
-    fs::write(&file, text + "\n").map_err(Error::file(&file))?;
-    for name in ["network.bpk", "optimizer.bpk", "state.json"] {
-        let file = scratch.join(name);
-        fs::File::open(&file).and_then(|f| f.sync_all()).map_err(Error::file(&file))?;
-    }
-    let target = root.join(format!("epoch-{:05}", state.epoch));
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(Error::file(&target))?;
-    }
-    fs::rename(&scratch, &target).map_err(Error::file(&target))?;
+    let name = if between {
+        format!("epoch-{:05}", state.epoch)
+    } else {
+        format!("epoch-{:05}-step-{:08}", state.epoch, state.step)
+    };
+    let target = root.join(name);
+    put(&root.join("unfinished"), &target, state, tensors)?;
     let all = list(out)?;
     for old in &all[..all.len().saturating_sub(KEEP)] {
         fs::remove_dir_all(old).map_err(Error::file(old))?;
     }
     Ok(target)
+}
+
+/// Writes a checkpoint to `scratch` and renames it to `target`.
+fn put(scratch: &Path, target: &Path, state: &State, tensors: Tensors) -> Result<(), Error> {
+    if scratch.exists() {
+        fs::remove_dir_all(scratch).map_err(Error::file(scratch))?;
+    }
+    fs::create_dir_all(scratch).map_err(Error::file(scratch))?;
+    let file = scratch.join("network.bpk");
+    // `valid` also settles the running statistics, whose last update would otherwise be left out.
+    tensors.net.valid().save_file(&file).map_err(Error::record(&file))?;
+    let file = scratch.join("optimizer.bpk");
+    tensors.optimizer.save(&file).map_err(Error::record(&file))?;
+    if let Some(average) = tensors.average {
+        let file = scratch.join("average.bpk");
+        average.clone().save_file(&file).map_err(Error::record(&file))?;
+    }
+    let file = scratch.join("state.json");
+    let text = serde_json::to_string_pretty(state).map_err(Error::json(&file))?;
+    fs::write(&file, text + "\n").map_err(Error::file(&file))?;
+    for entry in fs::read_dir(scratch).map_err(Error::file(scratch))? {
+        let file = entry.map_err(Error::file(scratch))?.path();
+        fs::File::open(&file).and_then(|f| f.sync_all()).map_err(Error::file(&file))?;
+    }
+    if target.exists() {
+        fs::remove_dir_all(target).map_err(Error::file(target))?;
+    }
+    fs::rename(scratch, target).map_err(Error::file(target))
 }
 
 /// The checkpoint that `path` names: its own folder, or a run's folder and its newest checkpoint.
@@ -130,13 +220,49 @@ pub fn read_state(checkpoint: &Path) -> Result<State, Error> {
     Ok(state)
 }
 
-/// Loads the network of a checkpoint onto `device`.
+/// The network of a checkpoint on `device`, as it is evaluated and exported: its average, where weights are averaged.
 ///
 /// # Errors
 /// Naming the file.
 pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+    if checkpoint.join("average.bpk").exists() {
+        return load_average(checkpoint, spec, device);
+    }
+    load_trained(checkpoint, spec, device)
+}
+
+/// The network that the optimiser moves.
+///
+/// # Errors
+/// Naming the file.
+pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
     let file = checkpoint.join("network.bpk");
     Network::new(spec, device, 0).try_load_file(&file).map_err(Error::record(&file))
+}
+
+/// The averaged network.
+///
+/// # Errors
+/// Naming the file.
+pub fn load_average(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+    let file = checkpoint.join("average.bpk");
+    Network::new(spec, device, 0).valid().try_load_file(&file).map_err(Error::record(&file))
+}
+
+/// The network of the run or checkpoint at `path`, which must be of the shape of `spec`.
+///
+/// # Errors
+/// Naming the file, or both networks.
+pub fn load_matching(path: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+    let folder = resolve(path)?;
+    let state = read_state(&folder)?;
+    let shape = |s: &NetSpec| (s.architecture, s.input, s.classes.len());
+    if shape(&state.net) != shape(spec) {
+        let (there, asked) = (state.net.architecture, spec.architecture);
+        let reason = format!("a {there} of {:?}, where {asked} of {:?} is asked for", state.net.input, spec.input);
+        return Err(Error::Settings(format!("{}: {reason}", folder.display())));
+    }
+    load_net(&folder, &state.net, device)
 }
 
 /// Loads the optimiser state of a checkpoint.

@@ -1,7 +1,7 @@
 //! Accuracy and loss of a network on a set of images.
 
 use crate::data::Images;
-use crate::nets::{NetSpec, Network, Pass, Path};
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Serialize;
@@ -32,7 +32,8 @@ pub fn to_device(
     (images, Tensor::from_data(TensorData::new(labels, [n]), device))
 }
 
-/// Scores `net`, which is not on an autodiff device, on all `images` with one noise sample each.
+/// Scores `net`, which is not on an autodiff device, on all `images` with one noise sample each; noise layers are on, with
+/// new values for each batch.
 #[must_use]
 pub fn evaluate(
     net: &Network,
@@ -45,10 +46,10 @@ pub fn evaluate(
     let loss = CrossEntropyLossConfig::new().init(device);
     let indices: Vec<u32> = (0..images.len() as u32).collect();
     let (mut right, mut total) = (0i64, 0.0f64);
-    for chunk in indices.chunks(BATCH) {
+    for (index, chunk) in (0..).zip(indices.chunks(BATCH)) {
         let batch = images.evaluation(chunk, sigma, seed);
         let (x, y) = to_device(batch.pixels, batch.labels, spec, device);
-        let logits = net.forward(spec, x, Pass::quiet(path));
+        let logits = net.forward(spec, x, Pass { path, draw: Some(Draw { seed, index }) });
         total += f64::from(loss.forward(logits.clone(), y.clone()).into_scalar::<f32>()) * chunk.len() as f64;
         right += logits.argmax(1).reshape([chunk.len() as i64]).equal(y).int().sum().into_scalar::<i64>();
     }

@@ -18,7 +18,7 @@ pub enum Metric {
         epoch: u32,
         /// Learning rate of the last step.
         rate: f64,
-        /// Mean cross-entropy in nats.
+        /// Mean loss of the method.
         loss: f64,
         /// Images a second.
         speed: f64,
@@ -33,6 +33,9 @@ pub enum Metric {
         accuracy: f64,
         /// Mean cross-entropy in nats.
         loss: f64,
+        /// Accuracy on held-out images under the method's own attack with ten steps, for methods that have one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        robust: Option<f64>,
         /// Wall seconds of training so far.
         seconds: f64,
     },

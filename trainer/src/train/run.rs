@@ -1,18 +1,20 @@
 //! The training loop.
 
-use super::checkpoint::{self, State};
+use super::checkpoint::{self, Best, State, Tensors};
 use super::evaluate::{Score, evaluate, to_device};
 use super::metrics::{Metric, Metrics};
+use super::robust::robust_accuracy;
 use super::settings::Settings;
+use super::step::{Learner, NotFinite};
+use super::view::View;
 use crate::data::{Images, epoch_order};
 use crate::error::Error;
-use crate::nets::{NetSpec, Network, Pass, Path};
+use crate::methods::Batch;
+use crate::nets::{NetSpec, Network, Path};
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path as FilePath;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Steps between two lines of training metrics.
@@ -25,10 +27,16 @@ pub struct Place<'a> {
     pub out: &'a FilePath,
     /// Device, without autodiff.
     pub device: &'a Device,
+    /// Further devices that share each batch with it.
+    pub shards: &'a [Device],
     /// How the network is computed there.
     pub path: Path,
     /// Whether to draw a progress bar on stderr.
     pub progress: bool,
+    /// Steps between two checkpoints, beside those after each epoch.
+    pub every: Option<u64>,
+    /// Set from outside to end the run after the step that is being made.
+    pub stop: &'a AtomicBool,
 }
 
 /// Images to fit and images to watch.
@@ -40,14 +48,20 @@ pub struct Split<'a> {
     pub validation: &'a Images,
 }
 
-struct Progress {
-    net: Network,
-    optimizer: ModuleOptimizer,
+/// A run in progress.
+struct Run<'a> {
+    learner: Learner,
     state: State,
+    split: Split<'a>,
+    place: Place<'a>,
+    metrics: Metrics,
+    view: View,
+    clock: Instant,
 }
 
 /// Trains from scratch, or on from the newest checkpoint in `place.out` with `resume`; stops after
-/// `until` epochs if given (the schedule is not shortened). Returns the last state.
+/// `until` epochs if given (the schedule is not shortened), or when `place.stop` is set. Returns the last state, which a
+/// checkpoint holds.
 ///
 /// # Errors
 /// [`Error::Diverged`], a file at fault, or a checkpoint of different settings.
@@ -60,122 +74,173 @@ pub fn train(
     until: Option<u32>,
 ) -> Result<State, Error> {
     std::fs::create_dir_all(place.out).map_err(Error::file(place.out))?;
-    let mut run = start(net, settings, place, resume)?;
-    let mut metrics = Metrics::open(place.out, run.state.step)?;
+    let (learner, state) = start(net, settings, place, resume)?;
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
     let last = until.unwrap_or(settings.schedule.epochs).min(settings.schedule.epochs);
-    let bar = progress_bar(place.progress, u64::from(last) * per_epoch, run.state.step);
-    for epoch in run.state.epoch..last {
-        let clock = Instant::now();
-        run = one_epoch(run, epoch, split.train, place, &mut metrics, &bar)?;
-        run.state.epoch = epoch + 1;
-        run.state.seconds += clock.elapsed().as_secs_f64();
-        run.state.validation = None;
-        if !split.validation.is_empty() {
-            let how = (settings.augmentation.sigma, place.path);
-            let Score { accuracy, loss } =
-                evaluate(&run.net.valid(), net, split.validation, how, settings.seed, place.device);
-            run.state.validation = Some(accuracy);
-            let (step, epoch, seconds) = (run.state.step, run.state.epoch, run.state.seconds);
-            metrics.write(&Metric::Validation { step, epoch, accuracy, loss, seconds })?;
+    let metrics = Metrics::open(place.out, state.step)?;
+    let view = View::new(place.progress, u64::from(last) * per_epoch, state.step);
+    let mut run = Run { learner, state, split, place, metrics, view, clock: Instant::now() };
+    while run.state.epoch < last {
+        if !run.epoch(per_epoch)? {
+            break;
         }
-        checkpoint::save(place.out, &run.state, &run.net, &run.optimizer)?;
     }
-    bar.finish_and_clear();
+    run.view.finish();
     Ok(run.state)
 }
 
-fn start(net: &NetSpec, settings: &Settings, place: Place, resume: bool) -> Result<Progress, Error> {
+fn start(
+    net: &NetSpec,
+    settings: &Settings,
+    place: Place,
+    resume: bool,
+) -> Result<(Learner, State), Error> {
     let device = place.device.clone().autodiff();
     let newest = checkpoint::list(place.out)?.pop();
     let optimizer = settings.optimizer();
+    let load = |run: &FilePath| checkpoint::load_matching(run, net, place.device);
+    let teacher = settings.teacher.as_deref().map(load).transpose()?;
     match (newest, resume) {
         (Some(folder), false) => Err(Error::Settings(format!(
             "{}: a checkpoint is already there: add --resume, or choose another --out",
             folder.display()
         ))),
         (None, _) => {
-            let state = State {
-                schema: State::SCHEMA.into(),
-                net: net.clone(),
-                settings: settings.clone(),
-                epoch: 0,
-                step: 0,
-                seconds: 0.0,
-                validation: None,
+            let state = State::new(net, settings);
+            let first = match &settings.from {
+                None => Network::new(net, &device, settings.seed),
+                Some(run) => load(run)?.train(),
             };
-            let net = Network::new(net, &device, settings.seed);
-            checkpoint::save(place.out, &state, &net, &optimizer)?;
-            Ok(Progress { net, optimizer, state })
+            let average = settings.average.map(|_| first.valid());
+            let learner = Learner { net: first, optimizer, average, teacher };
+            checkpoint::save(place.out, &state, tensors(&learner))?;
+            Ok((learner, state))
         }
         (Some(folder), true) => {
             let state = checkpoint::read_state(&folder)?;
-            if state.net != *net {
-                let reason = "another network or other classes than those asked for";
-                return Err(Error::Settings(format!("{}: {reason}: {:?}", folder.display(), state.net)));
+            state.check(&folder, net, settings)?;
+            let average = settings
+                .average
+                .map(|_| checkpoint::load_average(&folder, net, place.device))
+                .transpose()?;
+            let net = checkpoint::load_trained(&folder, net, &device)?;
+            let optimizer = checkpoint::load_optimizer(&folder, optimizer)?;
+            Ok((Learner { net, optimizer, average, teacher }, state))
+        }
+    }
+}
+
+fn tensors(learner: &Learner) -> Tensors<'_> {
+    Tensors { net: &learner.net, optimizer: &learner.optimizer, average: learner.average.as_ref() }
+}
+
+impl Run<'_> {
+    /// Finishes the epoch that the state is in; false if it was stopped before.
+    fn epoch(&mut self, per_epoch: u64) -> Result<bool, Error> {
+        let settings = self.state.settings.clone();
+        let epoch = self.state.epoch;
+        let order = epoch_order(self.split.train.len() as u32, epoch, settings.seed);
+        self.clock = Instant::now();
+        let mut reported = (Instant::now(), 0usize);
+        for indices in order.chunks(settings.batch).skip(self.state.within as usize) {
+            self.step(indices, per_epoch)?;
+            reported.1 += indices.len();
+            let step = self.state.step;
+            if step.is_multiple_of(REPORT) || step.is_multiple_of(per_epoch) {
+                let speed = reported.1 as f64 / reported.0.elapsed().as_secs_f64();
+                self.report(speed, settings.schedule.at(step - 1, per_epoch))?;
+                reported = (Instant::now(), 0);
             }
-            if state.settings != *settings {
-                let differences = state.settings.differences(settings);
-                return Err(Error::Settings(format!("{}: other settings: {differences}", folder.display())));
+            let stopped = self.place.stop.load(Ordering::Relaxed);
+            let due = self.place.every.is_some_and(|every| step.is_multiple_of(every));
+            if (stopped || due) && !step.is_multiple_of(per_epoch) {
+                self.save()?;
+                if stopped {
+                    return Ok(false);
+                }
             }
-            let net = checkpoint::load_net(&folder, net, &device)?;
-            Ok(Progress { net, optimizer: checkpoint::load_optimizer(&folder, optimizer)?, state })
         }
+        self.state.epoch = epoch + 1;
+        self.state.within = 0;
+        self.validate()?;
+        self.save()?;
+        Ok(!self.place.stop.load(Ordering::Relaxed))
     }
-}
 
-fn one_epoch(
-    mut run: Progress,
-    epoch: u32,
-    images: &Images,
-    place: Place,
-    metrics: &mut Metrics,
-    bar: &ProgressBar,
-) -> Result<Progress, Error> {
-    let settings = run.state.settings.clone();
-    let device = place.device.clone().autodiff();
-    let entropy = CrossEntropyLossConfig::new().init(&device);
-    let order = epoch_order(images.len() as u32, epoch, settings.seed);
-    let per_epoch = order.len().div_ceil(settings.batch) as u64;
-    let (mut losses, mut seen, mut clock) = (0.0f64, 0usize, Instant::now());
-    for indices in order.chunks(settings.batch) {
-        let batch = images.training(indices, &settings.augmentation, epoch, settings.seed);
-        let (x, y) = to_device(batch.pixels, batch.labels, &run.state.net, &device);
-        let loss = entropy.forward(run.net.forward(&run.state.net, x, Pass::quiet(place.path)), y);
-        let value = loss.clone().into_scalar::<f32>();
-        if !value.is_finite() {
-            return Err(diverged(place, value, run.state.step, epoch));
+    fn step(&mut self, indices: &[u32], per_epoch: u64) -> Result<(), Error> {
+        let State { net: spec, settings, epoch, step, .. } = &self.state;
+        let (epoch, step) = (*epoch, *step);
+        let data = self.split.train.training(indices, &settings.data(), epoch, settings.seed);
+        let (images, labels) = to_device(data.pixels, data.labels, spec, self.place.device);
+        let batch = Batch {
+            images,
+            labels,
+            ids: indices.to_vec(),
+            epoch,
+            progress: step as f64 / per_epoch as f64,
+            seed: settings.seed,
+            sigma: settings.augmentation.sigma,
+        };
+        let rate = settings.schedule.at(step, per_epoch);
+        let loss = self
+            .learner
+            .step(&batch, (spec, settings), self.place, (step, rate))
+            .map_err(|NotFinite(loss)| self.diverged(loss))?;
+        self.state.step += 1;
+        self.state.within += 1;
+        self.state.partial.loss += loss * indices.len() as f64;
+        self.state.partial.images += indices.len() as u64;
+        self.view.at(self.state.step);
+        Ok(())
+    }
+
+    fn report(&mut self, speed: f64, rate: f64) -> Result<(), Error> {
+        let partial = std::mem::take(&mut self.state.partial);
+        let loss = partial.loss / partial.images.max(1) as f64;
+        let metric =
+            Metric::Train { step: self.state.step, epoch: self.state.epoch, rate, loss, speed };
+        self.view.show(&metric);
+        self.metrics.write(&metric)
+    }
+
+    /// Scores the held-out images, if there are any, and remembers whether this is the best epoch.
+    fn validate(&mut self) -> Result<(), Error> {
+        self.state.seconds += self.clock.elapsed().as_secs_f64();
+        self.clock = Instant::now();
+        self.state.validation = None;
+        if self.split.validation.is_empty() {
+            return Ok(());
         }
-        let grads = GradientsParams::from_grads(loss.backward(), &run.net);
-        let rate = settings.schedule.at(run.state.step, per_epoch);
-        run.net = run.optimizer.step(rate, run.net, grads);
-        run.state.step += 1;
-        losses += f64::from(value) * indices.len() as f64;
-        seen += indices.len();
-        bar.set_position(run.state.step);
-        if run.state.step.is_multiple_of(REPORT) || run.state.step.is_multiple_of(per_epoch) {
-            let (loss, speed) = (losses / seen as f64, seen as f64 / clock.elapsed().as_secs_f64());
-            bar.set_message(format!("epoch {epoch} loss {loss:.3} {speed:.0} img/s"));
-            metrics.write(&Metric::Train { step: run.state.step, epoch, rate, loss, speed })?;
-            (losses, seen, clock) = (0.0, 0, Instant::now());
+        let State { net: spec, settings, .. } = &self.state;
+        let (seed, path) = (settings.seed, self.place.path);
+        let net = self.learner.average.clone().unwrap_or_else(|| self.learner.net.valid());
+        let how = (settings.augmentation.sigma, path);
+        let images = self.split.validation;
+        let Score { accuracy, loss } = evaluate(&net, spec, images, how, seed, self.place.device);
+        let robust = settings.method.objective().attack().map(|attack| {
+            robust_accuracy(&net, spec, images, &attack, (seed, path), self.place.device)
+        });
+        let (step, epoch, seconds) = (self.state.step, self.state.epoch, self.state.seconds);
+        self.state.validation = Some(accuracy);
+        let score = robust.unwrap_or(accuracy);
+        if self.state.best.is_none_or(|best| score > best.score) {
+            self.state.best = Some(Best { epoch, score });
         }
+        let metric = Metric::Validation { step, epoch, accuracy, loss, robust, seconds };
+        self.view.show(&metric);
+        self.metrics.write(&metric)
     }
-    Ok(run)
-}
 
-fn diverged(place: Place, loss: f32, step: u64, epoch: u32) -> Error {
-    let newest = checkpoint::list(place.out).ok().and_then(|mut l| l.pop());
-    let checkpoint = newest.map_or_else(|| "none".into(), |p| p.display().to_string());
-    Error::Diverged { loss, step, epoch, checkpoint }
-}
-
-fn progress_bar(shown: bool, steps: u64, done: u64) -> ProgressBar {
-    if !shown {
-        return ProgressBar::hidden();
+    fn save(&mut self) -> Result<(), Error> {
+        self.state.seconds += self.clock.elapsed().as_secs_f64();
+        self.clock = Instant::now();
+        checkpoint::save(self.place.out, &self.state, tensors(&self.learner))?;
+        Ok(())
     }
-    let bar = ProgressBar::new(steps).with_position(done);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed} ETA {eta}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.reset_eta();
-    bar
+
+    fn diverged(&self, loss: f32) -> Error {
+        let newest = checkpoint::list(self.place.out).ok().and_then(|mut l| l.pop());
+        let checkpoint = newest.map_or_else(|| "none".into(), |p| p.display().to_string());
+        Error::Diverged { loss, step: self.state.step, epoch: self.state.epoch, checkpoint }
+    }
 }

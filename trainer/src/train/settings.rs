@@ -3,10 +3,23 @@
 use super::schedule::Schedule;
 use crate::data::Augmentation;
 use crate::error::Error;
+use crate::methods::Choice;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How gradients move weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Nesterov momentum (Sutskever et al. 2013).
+    #[default]
+    Sgd,
+    /// Adam (Kingma and Ba 2015) with its usual numbers; the momentum is not used.
+    Adam,
+}
 
 /// A training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,8 +38,26 @@ pub struct Settings {
     pub momentum: f64,
     /// Decay of all parameters.
     pub weight_decay: f64,
-    /// Seed of weights, order and augmentation.
+    /// Seed of weights, order, augmentation, noise and attacks.
     pub seed: u64,
+    /// What is minimised.
+    #[serde(default)]
+    pub method: Choice,
+    /// The optimiser.
+    #[serde(default)]
+    pub rule: Rule,
+    /// Largest Euclidean norm of the gradient of all parameters; a longer one is shortened to it.
+    #[serde(default)]
+    pub clip: Option<f64>,
+    /// Weights are averaged over steps with this decay, in `(0, 1)`; the average is what is evaluated and exported.
+    #[serde(default)]
+    pub average: Option<f64>,
+    /// The checkpoint whose weights the run begins with.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
+    /// The checkpoint of the network that guides the method.
+    #[serde(default)]
+    pub teacher: Option<PathBuf>,
 }
 
 impl Settings {
@@ -63,14 +94,45 @@ impl Settings {
                 self.weight_decay.to_string(),
                 "a number of at least 0",
             ),
+            (
+                self.clip.is_none_or(|c| c.is_finite() && c > 0.0),
+                "--clip",
+                self.clip.unwrap_or_default().to_string(),
+                "a number above 0",
+            ),
+            (
+                self.average.is_none_or(|a| a > 0.0 && a < 1.0),
+                "--average",
+                self.average.unwrap_or_default().to_string(),
+                "above 0 and below 1",
+            ),
             (self.augmentation.crop <= 64, "--crop", self.augmentation.crop.to_string(), "at most 64"),
         ];
         match allowed.iter().find(|(good, ..)| !good) {
-            None => Ok(()),
+            None => self.check_method(),
             Some((_, option, value, range)) => {
                 Err(Error::Settings(format!("{option} {value}: expected {range}")))
             }
         }
+    }
+
+    fn check_method(&self) -> Result<(), Error> {
+        let (name, sigma) = (&self.method.name, self.augmentation.sigma);
+        if self.method.objective().needs_teacher() && self.teacher.is_none() {
+            let reason = "needs --teacher, a run of a network trained by `gaussian` with the same sigma";
+            return Err(Error::Settings(format!("--method {name}: {reason}")));
+        }
+        if name == "plain" && sigma != 0.0 {
+            return Err(Error::Settings(format!("--method plain --sigma {sigma}: expected sigma 0, or `gaussian`")));
+        }
+        self.method.check()
+    }
+
+    /// What is done to each training image: methods that draw their own noise get images without.
+    #[must_use]
+    pub fn data(&self) -> Augmentation {
+        let sigma = if self.method.objective().noisy_data() { self.augmentation.sigma } else { 0.0 };
+        Augmentation { sigma, ..self.augmentation }
     }
 
     /// The fields in which `asked` differs from these settings, for an error message.
@@ -84,14 +146,18 @@ impl Settings {
         told.collect::<Vec<_>>().join("; ")
     }
 
-    /// The optimiser: SGD with Nesterov momentum and weight decay (Sutskever et al. 2013).
+    /// The optimiser, with weight decay added to the gradient.
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {
+        let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
+        if self.rule == Rule::Adam {
+            return AdamConfig::new().with_weight_decay(decay).init();
+        }
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
         SgdConfig::new()
             .with_momentum(Some(momentum))
-            .with_weight_decay(Some(WeightDecayConfig::new(self.weight_decay as f32)))
+            .with_weight_decay(decay)
             .init()
     }
 }

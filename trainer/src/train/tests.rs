@@ -5,11 +5,13 @@
 use super::*;
 use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
+use crate::methods::Choice;
 use crate::export::to_onnx;
 use crate::nets::{Architecture, NetSpec, Path};
 use crate::testing::Toy;
 use burn::tensor::Device;
 use ringfence::data::Dataset;
+use std::sync::atomic::AtomicBool;
 
 fn schedule(decay: Decay) -> Schedule {
     Schedule { rate: 0.2, warmup: 1.0, epochs: 11, decay }
@@ -64,6 +66,12 @@ fn bench() -> Bench {
         momentum: 0.9,
         weight_decay: 5e-4,
         seed: 3,
+        method: Choice::default(),
+        rule: Rule::Sgd,
+        clip: None,
+        average: None,
+        from: None,
+        teacher: None,
     };
     Bench { train, validation, net, settings }
 }
@@ -75,7 +83,19 @@ impl Bench {
         resume: bool,
         until: Option<u32>,
     ) -> Result<checkpoint::State, Error> {
-        let place = Place { out, device: &Device::flex(), path: Path::Fused, progress: false };
+        self.train_until(out, resume, until, &AtomicBool::new(false), &[])
+    }
+
+    fn train_until(
+        &self,
+        out: &std::path::Path,
+        resume: bool,
+        until: Option<u32>,
+        stop: &AtomicBool,
+        shards: &[Device],
+    ) -> Result<checkpoint::State, Error> {
+        let (device, path) = (&Device::flex(), Path::Fused);
+        let place = Place { out, device, shards, path, progress: false, every: None, stop };
         let split = Split { train: &self.train, validation: &self.validation };
         train(&self.net, &self.settings, split, place, resume, until)
     }
@@ -176,4 +196,108 @@ fn a_damaged_checkpoint_is_named() {
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     let error = bench.train(dir.path(), true, None).unwrap_err().to_string();
     assert!(error.contains("network.bpk"), "{error}");
+}
+
+/// Ctrl-C in the middle of an epoch: the run goes on from the very step.
+#[test]
+fn a_stopped_run_resumes_within_the_epoch() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.settings.average = Some(0.8);
+    bench.settings.clip = Some(0.5);
+    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
+    bench.train(&whole, false, None).unwrap();
+    for steps in 1..8 {
+        let state = bench.train_until(&parts, true, None, &AtomicBool::new(true), &[]).unwrap();
+        assert_eq!(state.step, steps, "one step a run");
+    }
+    let state = bench.train(&parts, true, None).unwrap();
+    assert_eq!((state.epoch, state.within), (2, 0));
+    assert_eq!(bench.weights(&whole), bench.weights(&parts));
+    let read = |out: &std::path::Path| {
+        let losses = metrics(out).into_iter().filter_map(|m| match m {
+            Metric::Train { step, loss, .. } => Some((step, loss.to_bits())),
+            Metric::Validation { .. } => None,
+        });
+        losses.collect::<Vec<_>>()
+    };
+    assert_eq!(read(&whole), read(&parts));
+}
+
+#[test]
+fn the_average_lags_behind_the_weights_and_is_what_is_exported() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.train(&dir.path().join("plain"), false, None).unwrap();
+    bench.settings.average = Some(0.9);
+    let out = dir.path().join("average");
+    bench.train(&out, false, None).unwrap();
+    let newest = checkpoint::resolve(&out).unwrap();
+    let trained = checkpoint::load_trained(&newest, &bench.net, &Device::flex()).unwrap();
+    let trained = to_onnx(&trained, &bench.net, "toy").unwrap();
+    assert_eq!(trained, bench.weights(&dir.path().join("plain")), "averaging changes no step");
+    assert_ne!(trained, bench.weights(&out));
+}
+
+#[test]
+fn the_best_epoch_is_kept() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.settings.schedule.epochs = 5;
+    let state = bench.train(dir.path(), false, None).unwrap();
+    let best = state.best.unwrap();
+    let scores: Vec<f64> = metrics(dir.path())
+        .into_iter()
+        .filter_map(|m| match m {
+            Metric::Validation { accuracy, .. } => Some(accuracy),
+            Metric::Train { .. } => None,
+        })
+        .collect();
+    let highest = scores.iter().copied().fold(0.0, f64::max);
+    assert_eq!((scores.len(), best.score), (5, highest));
+    assert_eq!(scores.iter().position(|s| *s == highest), Some(best.epoch as usize - 1), "the first of equals");
+    let kept = checkpoint::read_state(&checkpoint::resolve(&dir.path().join("best")).unwrap()).unwrap();
+    assert_eq!((kept.epoch, kept.validation), (best.epoch, Some(highest)));
+}
+
+/// A folder that cannot be written stands for a full disk: the checkpoints that are there stay whole.
+#[test]
+fn a_checkpoint_that_cannot_be_written_costs_no_other() {
+    let (bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.train(dir.path(), false, Some(1)).unwrap();
+    let before = bench.weights(dir.path());
+    let blocker = dir.path().join("checkpoints/unfinished");
+    std::fs::write(&blocker, "a file where the scratch folder should be").unwrap();
+    let error = bench.train(dir.path(), true, None).unwrap_err().to_string();
+    assert!(error.contains("unfinished"), "{error}");
+    assert_eq!(bench.weights(dir.path()), before);
+    std::fs::remove_file(&blocker).unwrap();
+    assert_eq!(bench.train(dir.path(), true, None).unwrap().epoch, 2);
+}
+
+/// Two devices with half of each batch: the mean of the gradients, whatever the order of threads.
+#[test]
+fn two_devices_share_a_batch() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    bench.settings.batch = 6;
+    bench.settings.schedule.epochs = 6;
+    let run = |name: &str| {
+        let out = dir.path().join(name);
+        let state =
+            bench.train_until(&out, false, None, &AtomicBool::new(false), &[Device::flex()]).unwrap();
+        assert!(state.validation.unwrap() > 0.8, "{:?}", state.validation);
+        bench.weights(&out)
+    };
+    assert_eq!(run("first"), run("second"));
+}
+
+#[test]
+fn a_run_begins_with_the_weights_of_another() {
+    let (mut bench, dir) = (bench(), tempfile::tempdir().unwrap());
+    let first = dir.path().join("first");
+    bench.train(&first, false, None).unwrap();
+    bench.settings.from = Some(first.clone());
+    let second = dir.path().join("second");
+    bench.train(&second, false, Some(0)).unwrap();
+    assert_eq!(bench.weights(&second), bench.weights(&first));
+    bench.net.architecture = Architecture::ResNet20;
+    let error = bench.train(&dir.path().join("third"), false, None).unwrap_err().to_string();
+    assert!(error.contains("resnet8") && error.contains("resnet20"), "{error}");
 }

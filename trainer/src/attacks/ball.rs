@@ -1,0 +1,91 @@
+//! Norm balls around images: projection, steepest step, random points.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Smallest norm that a vector is divided by.
+const TINY: f32 = 1e-12;
+
+/// How a perturbation is measured, per image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Norm {
+    /// The largest change of a value.
+    Linf,
+    /// The root of the sum of squares of all changes.
+    L2,
+}
+
+impl fmt::Display for Norm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Linf => "linf",
+            Self::L2 => "l2",
+        })
+    }
+}
+
+/// Perturbations of norm `epsilon` at most, in units of the pixel range `[0, 1]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ball {
+    /// The norm.
+    pub norm: Norm,
+    /// Its bound, at least 0.
+    pub epsilon: f64,
+}
+
+/// Euclidean norm of each image of a batch, `[n, 1, 1, 1]`.
+pub(crate) fn lengths(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c * h * w]).square().sum_dim(1).sqrt().reshape([n, 1, 1, 1])
+}
+
+impl Ball {
+    /// The nearest point to `x` within the ball around `images` (for L2 along the ray), then clipped to `[0, 1]`,
+    /// which never lengthens a perturbation of images in that range.
+    #[must_use]
+    pub fn project(&self, images: &Tensor<4>, x: Tensor<4>) -> Tensor<4> {
+        let delta = self.shorten(x - images.clone());
+        (images.clone() + delta).clamp(0.0, 1.0)
+    }
+
+    /// `delta` brought to norm `epsilon` where it is longer; never lengthened.
+    #[must_use]
+    pub fn shorten(&self, delta: Tensor<4>) -> Tensor<4> {
+        match self.norm {
+            Norm::Linf => delta.clamp(-self.epsilon, self.epsilon),
+            Norm::L2 => {
+                let factor = lengths(delta.clone()).clamp_min(TINY).recip().mul_scalar(self.epsilon);
+                delta * factor.clamp_max(1.0)
+            }
+        }
+    }
+
+    /// The direction of norm 1 in which a linear function of gradient `gradient` rises fastest.
+    #[must_use]
+    pub fn steepest(&self, gradient: Tensor<4>) -> Tensor<4> {
+        match self.norm {
+            Norm::Linf => gradient.sign(),
+            Norm::L2 => {
+                let length = lengths(gradient.clone()).clamp_min(TINY);
+                gradient / length
+            }
+        }
+    }
+
+    /// A perturbation spread uniformly over the ball: from `uniform`, values in `[-1, 1]` (Linf), or from `normal`
+    /// directions and `radius`, uniform in `[0, 1]` and one an image (L2).
+    #[must_use]
+    pub fn random(&self, uniform: Tensor<4>, normal: Tensor<4>, radius: Tensor<4>) -> Tensor<4> {
+        match self.norm {
+            Norm::Linf => uniform.mul_scalar(self.epsilon),
+            Norm::L2 => {
+                let [_, c, h, w] = normal.dims();
+                let length = lengths(normal.clone()).clamp_min(TINY);
+                let scale = radius.powf_scalar(1.0 / (c * h * w) as f64).mul_scalar(self.epsilon);
+                normal / length * scale
+            }
+        }
+    }
+}

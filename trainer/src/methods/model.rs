@@ -1,0 +1,108 @@
+//! The network as a method sees it: in training, or frozen for an attack.
+
+use super::batch::Batch;
+use crate::attacks::{Pgd, Start};
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+
+/// Forward passes that one step may number.
+const PASSES: u64 = 1 << 16;
+
+/// How a network is taken while an attack is made in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Craft {
+    /// With its running statistics (TRADES, MART, smoothing methods).
+    Evaluation,
+    /// With each batch's own statistics, which also enter the running ones (Madry, Fast AT).
+    Training,
+}
+
+/// The network of a step.
+#[derive(Debug)]
+pub struct Model<'a> {
+    /// On an autodiff device.
+    pub net: &'a Network,
+    /// Its shape.
+    pub spec: &'a NetSpec,
+    /// How it is computed.
+    pub path: Path,
+    /// A trained network whose predictions guide the method, where one needs it; not on an autodiff device.
+    teacher: Option<&'a Network>,
+    seed: u64,
+    next: Cell<u64>,
+}
+
+impl<'a> Model<'a> {
+    /// The network in step `step` of the run of `seed`: noise layers draw anew in every pass of every step.
+    #[must_use]
+    pub fn new(net: &'a Network, spec: &'a NetSpec, path: Path, seed: u64, step: u64) -> Self {
+        Self { net, spec, path, teacher: None, seed, next: Cell::new(step * PASSES) }
+    }
+
+    /// The same with a teacher.
+    #[must_use]
+    pub fn guided_by(self, teacher: Option<&'a Network>) -> Self {
+        Self { teacher, ..self }
+    }
+
+    fn pass(&self) -> Pass {
+        let index = self.next.get();
+        self.next.set(index + 1);
+        Pass { path: self.path, draw: Some(Draw { seed: self.seed, index }) }
+    }
+
+    /// Logits in training: gradients reach the parameters, batch statistics are the batch's own.
+    #[must_use]
+    pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
+        self.net.forward(self.spec, images.autodiff(), self.pass())
+    }
+
+    /// The network with constant parameters.
+    #[must_use]
+    pub fn frozen(&self, craft: Craft) -> Frozen<'_> {
+        let net = match craft {
+            Craft::Evaluation => self.net.valid(),
+            Craft::Training => self.net.clone().no_grad(),
+        };
+        Frozen { net, model: self }
+    }
+
+    /// The teacher, frozen.
+    #[must_use]
+    pub fn teacher(&self) -> Option<Frozen<'_>> {
+        self.teacher.map(|net| Frozen { net: net.clone(), model: self })
+    }
+}
+
+/// A network whose parameters are constants.
+#[derive(Debug)]
+pub struct Frozen<'a> {
+    net: Network,
+    model: &'a Model<'a>,
+}
+
+impl Frozen<'_> {
+    /// Logits, differentiable by the images if these are watched.
+    #[must_use]
+    pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
+        self.net.forward(self.model.spec, images, self.model.pass())
+    }
+}
+
+/// Where `attack` begins for every image of `batch`.
+#[must_use]
+pub fn first_point(attack: &Pgd, batch: &Batch) -> Tensor<4> {
+    let images = batch.images.clone();
+    match attack.start {
+        Start::Image => images,
+        Start::Jitter => images + batch.start_normal(0).mul_scalar(1e-3),
+        Start::Uniform => {
+            let ball = attack.ball();
+            images + ball.random(batch.start_uniform(0), batch.start_normal(0), batch.coin_tensor(0))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What the papers claim, on pictures with one strong and one frail feature (as in Tsipras et al. 2019, section 2): brightness
+//! tells the class and no small perturbation changes it; a faint pattern tells it more easily, until it is attacked.
+
+use super::*;
+use crate::attacks::{Norm, Pgd, Start};
+use crate::data::{Augmentation, Images};
+use crate::train::checkpoint::{self, load_net};
+use crate::train::{Decay, Place, Rule, Schedule, Settings, Split, evaluate, robust_accuracy, train};
+use ringfence::data::{DataError, Dataset, Shape};
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
+
+/// 3x8x8 images of two classes: brightness .5 -+ `strong`, a checkerboard of -+ `frail`, and noise a pixel.
+#[derive(Debug, Clone, Copy)]
+struct Pictures {
+    strong: f32,
+    frail: f32,
+}
+
+static CLASSES: LazyLock<Vec<String>> = LazyLock::new(|| ["dark", "light"].map(String::from).to_vec());
+
+impl Dataset for Pictures {
+    fn name(&self) -> &str {
+        "pictures"
+    }
+
+    fn spec(&self) -> String {
+        "pictures".into()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { channels: 3, height: 8, width: 8 }
+    }
+
+    fn classes(&self) -> &[String] {
+        &CLASSES
+    }
+
+    fn len(&self) -> usize {
+        128
+    }
+
+    fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
+        let label = index % 2;
+        let sign = if label == 0 { -1.0 } else { 1.0 };
+        let mut random = Normals::new(stream(21, Stream::Evaluation { index: index as u32 }));
+        for (i, byte) in chw.iter_mut().enumerate() {
+            let board = if (i / 8 + i) % 2 == 0 { 1.0 } else { -1.0 };
+            let value = 0.5 + sign * (self.strong + board * self.frail) + 0.1 * random.draw();
+            *byte = (255.0 * value.clamp(0.0, 1.0)).round() as u8;
+        }
+        Ok(label)
+    }
+}
+
+struct Trained {
+    net: Network,
+    spec: NetSpec,
+    test: Images,
+}
+
+/// Eight epochs of `name` with `changes` on half of the pictures.
+fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trained {
+    let dir = tempfile::tempdir().unwrap();
+    let device = Device::flex();
+    let (images, test) = (Images::read(&pictures, 0..64).unwrap(), Images::read(&pictures, 64..128).unwrap());
+    let spec = NetSpec {
+        architecture: Architecture::ResNet8,
+        input: [3, 8, 8],
+        classes: CLASSES.to_vec(),
+        mean: vec![0.5; 3],
+        deviation: vec![0.2; 3],
+    };
+    let changes: Vec<String> = changes.iter().map(|c| (*c).into()).collect();
+    let teacher = (name == "cat-rs").then(|| dir.path().join("teacher"));
+    let settings = |name: &str, changes: &[String], teacher| Settings {
+        data: "pictures".into(),
+        validation: 0,
+        augmentation: Augmentation { crop: 0, flip: false, sigma },
+        batch: 16,
+        schedule: Schedule { rate: 0.05, warmup: 0.5, epochs: 8, decay: Decay::Cosine },
+        momentum: 0.9,
+        weight_decay: 5e-4,
+        seed: 3,
+        method: Choice::new(name, changes).unwrap(),
+        rule: Rule::Sgd,
+        clip: None,
+        average: None,
+        from: None,
+        teacher,
+    };
+    let nothing = Images::read(&pictures, 0..0).unwrap();
+    let run = |out: &std::path::Path, settings: &Settings| {
+        let (stop, path) = (&AtomicBool::new(false), Path::Fused);
+        let place = Place { out, device: &device, shards: &[], path, progress: false, every: None, stop };
+        let split = Split { train: &images, validation: &nothing };
+        train(&spec, settings, split, place, false, None).unwrap();
+        load_net(&checkpoint::resolve(out).unwrap(), &spec, &device).unwrap()
+    };
+    if let Some(out) = &teacher {
+        run(out, &settings("gaussian", &[], None));
+    }
+    let net = run(&dir.path().join("run"), &settings(name, &changes, teacher));
+    Trained { net, spec, test }
+}
+
+const FRAIL: Pictures = Pictures { strong: 0.08, frail: 0.06 };
+const EPSILON: f64 = 0.07;
+
+impl Trained {
+    fn clean(&self) -> f64 {
+        evaluate(&self.net, &self.spec, &self.test, (0.0, Path::Fused), 1, &Device::flex()).accuracy
+    }
+
+    fn robust(&self) -> f64 {
+        let attack = Pgd { norm: Norm::Linf, epsilon: EPSILON, step: 0.0, steps: 0, start: Start::Uniform };
+        robust_accuracy(&self.net, &self.spec, &self.test, &attack, (1, Path::Fused), &Device::flex())
+    }
+
+    /// Mean over images of the share of 64 noisy copies that are right.
+    fn votes(&self, sigma: f32) -> f64 {
+        let accuracy =
+            |seed| evaluate(&self.net, &self.spec, &self.test, (sigma, Path::Fused), seed, &Device::flex()).accuracy;
+        (0..64).map(accuracy).sum::<f64>() / 64.0
+    }
+}
+
+#[test]
+fn plain_training_falls_to_the_attack_that_adversarial_training_stands() {
+    let plain = trained("plain", &[], FRAIL, 0.0);
+    assert!(plain.clean() > 0.9 && plain.robust() < 0.3, "{} {}", plain.clean(), plain.robust());
+    let sets = ["epsilon=0.07", "step=0.02"];
+    for name in ["madry", "mixed", "trades", "mart"] {
+        let net = trained(name, &sets, FRAIL, 0.0);
+        let found = (net.clean(), net.robust());
+        assert!(found.0 > 0.8 && found.1 > plain.robust() + 0.4, "{name}: {found:?}, plain {}", plain.robust());
+    }
+    for (name, sets) in [("fast", vec!["epsilon=0.07", "step=0.0875"]), ("free", vec!["epsilon=0.07", "replays=4"])] {
+        let net = trained(name, &sets, FRAIL, 0.0);
+        let found = (net.clean(), net.robust());
+        assert!(found.1 > plain.robust() + 0.3, "{name}: {found:?}, plain {}", plain.robust());
+    }
+}
+
+/// Class and noise of like size: a network trained without noise votes worse than one trained with it, and methods that
+/// train the smoothed classifier hold more of the votes still.
+#[test]
+fn training_with_noise_wins_votes() {
+    let pictures = Pictures { strong: 0.05, frail: 0.0 };
+    let votes = |name, changes: &[&str]| trained(name, changes, pictures, 0.3).votes(0.3);
+    let plain = trained("plain", &[], pictures, 0.0).votes(0.3);
+    let gaussian = votes("gaussian", &[]);
+    assert!(gaussian > plain + 0.1, "{gaussian} {plain}");
+    for (name, changes) in [
+        ("consistency", vec!["lambda=5"]),
+        ("macer", vec!["copies=8", "lambda=1"]),
+        ("smoothadv", vec!["epsilon=0.3", "step=0.1", "warmup_epochs=2", "steps=4"]),
+        ("smoothmix", vec!["step=0.1", "warmup_epochs=2"]),
+        ("cat-rs", vec!["epsilon=0.3"]),
+    ] {
+        let found = votes(name, &changes);
+        assert!(found > gaussian, "{name}: {found}, gaussian {gaussian}");
+    }
+}

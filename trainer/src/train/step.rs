@@ -1,0 +1,127 @@
+//! One batch: loss, gradient, new weights.
+
+use super::gradient;
+use super::run::Place;
+use super::settings::Settings;
+use crate::methods::{Batch, Carry, Model};
+use crate::nets::{NetSpec, Network};
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
+
+/// What a step changes.
+#[allow(missing_debug_implementations)] // Burn's optimiser has none
+pub struct Learner {
+    /// The network, on an autodiff device.
+    pub net: Network,
+    /// The optimiser with its state.
+    pub optimizer: ModuleOptimizer,
+    /// The running average of the weights, not on an autodiff device.
+    pub average: Option<Network>,
+    /// The network that guides the method, likewise.
+    pub teacher: Option<Network>,
+}
+
+/// A loss that is no number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NotFinite(pub f32);
+
+impl Learner {
+    /// Makes the optimiser steps of `batch` at learning rate `rate`; returns the mean loss over replays.
+    ///
+    /// # Errors
+    /// When the loss is no finite number; the weights are then those before the step.
+    pub fn step(
+        &mut self,
+        batch: &Batch,
+        (spec, settings): (&NetSpec, &Settings),
+        place: Place,
+        (step, rate): (u64, f64),
+    ) -> Result<f64, NotFinite> {
+        let objective = settings.method.objective();
+        let replays = u64::from(objective.replays());
+        let (mut carry, mut losses) = (Carry::default(), 0.0);
+        for replay in 0..replays {
+            let number = step * replays + replay;
+            let (loss, mut gradients) = if place.shards.is_empty() {
+                let model = Model::new(&self.net, spec, place.path, settings.seed, number)
+                    .guided_by(self.teacher.as_ref());
+                gradients_of(&self.net, objective.loss(&model, batch, &mut carry), Some(&mut carry))?
+            } else {
+                self.in_parallel(batch, (spec, settings), place, number)?
+            };
+            if let Some(limit) = settings.clip {
+                gradient::clip(&mut gradients, &self.net, limit);
+            }
+            self.net = self.optimizer.step(rate, self.net.clone(), gradients);
+            losses += loss;
+        }
+        if let (Some(decay), Some(average)) = (settings.average, self.average.take()) {
+            self.average = Some(gradient::blend(average, &self.net.valid(), decay));
+        }
+        Ok(losses / replays as f64)
+    }
+
+    /// Each device takes its share of the batch with a copy of the network; gradients are averaged by the number of images
+    /// on the first. Batch statistics are each share's own, and the running ones are the first share's.
+    fn in_parallel(
+        &self,
+        batch: &Batch,
+        (spec, settings): (&NetSpec, &Settings),
+        place: Place,
+        number: u64,
+    ) -> Result<(f64, GradientsParams), NotFinite> {
+        let devices: Vec<&Device> = std::iter::once(place.device).chain(place.shards).collect();
+        let shares = batch.shares(devices.len());
+        let run = |index: usize, share: &Batch, device: &Device| {
+            let autodiff = device.clone().autodiff();
+            let net = if index == 0 { self.net.clone() } else { replica(&self.net, &autodiff) };
+            let teacher = self.teacher.as_ref().map(|t| replica(t, device));
+            let share = share.clone().to_device(device);
+            let model =
+                Model::new(&net, spec, place.path, settings.seed, number).guided_by(teacher.as_ref());
+            let loss = settings.method.objective().loss(&model, &share, &mut Carry::default());
+            gradients_of(&net, loss, None)
+        };
+        let results: Vec<_> = shares
+            .par_iter()
+            .zip(&devices)
+            .enumerate()
+            .map(|(i, (share, device))| run(i, share, device))
+            .collect();
+        let mut sum = GradientsAccumulator::new();
+        let mut losses = 0.0;
+        for (result, share) in results.into_iter().zip(&shares) {
+            let (loss, gradients) = result?;
+            let weight = share.len() as f64 / batch.len() as f64;
+            let mut gradients = gradients.to_device(place.device, &self.net);
+            gradient::scale(&mut gradients, &self.net, weight);
+            sum.accumulate(&self.net, gradients);
+            losses += weight * loss;
+        }
+        Ok((losses, sum.grads()))
+    }
+}
+
+/// A copy of `net` on `device` that shares nothing with it.
+fn replica(net: &Network, device: &Device) -> Network {
+    let copy = net.valid().fork(&device.clone().without_autodiff());
+    if device.is_autodiff() { copy.train() } else { copy }
+}
+
+fn gradients_of(
+    net: &Network,
+    loss: Tensor<1>,
+    carry: Option<&mut Carry>,
+) -> Result<(f64, GradientsParams), NotFinite> {
+    let value = loss.clone().into_scalar::<f32>();
+    if !value.is_finite() {
+        return Err(NotFinite(value));
+    }
+    let gradients = loss.backward();
+    if let Some(carry) = carry {
+        carry.collect(&gradients);
+    }
+    Ok((f64::from(value), GradientsParams::from_grads(gradients, net)))
+}
