@@ -102,7 +102,11 @@ pub fn settings(options: &Options, data: &str) -> Result<(Architecture, Settings
     let settings = Settings {
         data: data.into(),
         validation: options.validation,
-        augmentation: Augmentation { crop: options.crop, flip: false, sigma: sigma(options, preset, &method)? },
+        augmentation: Augmentation {
+            crop: options.crop,
+            flip: false,
+            sigma: sigma(options, preset, &method)?,
+        },
         batch: options.batch.or(preset.map(|p| p.batch)).unwrap_or(128),
         schedule: Schedule {
             rate: options.lr.or(preset.map(|p| p.rate)).unwrap_or(0.1),
@@ -127,17 +131,16 @@ fn method(options: &Options, preset: Option<&Preset>) -> Result<Choice, Error> {
     let name = options.method.as_deref().or(preset.map(|p| p.method)).unwrap_or("gaussian");
     // A preset's numbers belong to its method.
     let theirs = preset.filter(|p| p.method == name).map_or(&[][..], |p| p.set);
-    let changes: Vec<String> = theirs.iter().map(|s| (*s).into()).chain(options.set.iter().cloned()).collect();
+    let changes: Vec<String> =
+        theirs.iter().map(|s| (*s).into()).chain(options.set.iter().cloned()).collect();
     Choice::new(name, &changes)
 }
 
 fn sigma(options: &Options, preset: Option<&Preset>, method: &Choice) -> Result<f32, Error> {
-    match (options.sigma.or(preset.map(|p| p.sigma)), method.objective().attack()) {
-        (Some(sigma), _) => Ok(sigma),
-        // Attacked in L-infinity, or plain: no noise unless it is asked for.
-        (None, Some(attack)) if attack.norm == crate::attacks::Norm::Linf => Ok(0.0),
-        (None, _) if method.name == "plain" => Ok(0.0),
-        (None, _) => Err(missing("--sigma")),
+    match options.sigma.or(preset.map(|p| p.sigma)) {
+        Some(sigma) => Ok(sigma),
+        None if method.objective().smooths() => Err(missing("--sigma")),
+        None => Ok(0.0),
     }
 }
 
@@ -188,7 +191,12 @@ mod tests {
         let error = |o: Options| settings(&o, "signs").unwrap_err().to_string();
         assert!(error(options("x")).contains("cohen-s025"));
         let net = Some(Architecture::ResNet8);
-        let with = |method: &str| Options { net, epochs: Some(1), method: Some(method.into()), ..Options::default() };
+        let with = |method: &str| Options {
+            net,
+            epochs: Some(1),
+            method: Some(method.into()),
+            ..Options::default()
+        };
         let unknown = error(with("x"));
         for e in METHODS {
             assert!(unknown.contains(e.name), "{unknown}");

@@ -95,7 +95,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let accuracy = state.validation.map_or_else(|| "not measured".into(), percent);
     println!("{} epochs done; accuracy on held-out images with noise: {accuracy}", state.epoch);
     if let Some(best) = state.best {
-        println!("best: epoch {} ({}), kept in {}", best.epoch, percent(best.score), args.out.join("best").display());
+        println!(
+            "best: epoch {} ({}), kept in {}",
+            best.epoch,
+            percent(best.score),
+            args.out.join("best").display()
+        );
     }
     Ok(())
 }

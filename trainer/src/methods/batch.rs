@@ -71,7 +71,11 @@ impl Batch {
     }
 
     /// A tensor shaped like the images, each filled from its own stream.
-    fn filled(&self, of: impl Fn(u32) -> Stream + Sync, fill: impl Fn(&mut Normals, &mut [f32]) + Sync) -> Tensor<4> {
+    fn filled(
+        &self,
+        of: impl Fn(u32) -> Stream + Sync,
+        fill: impl Fn(&mut Normals, &mut [f32]) + Sync,
+    ) -> Tensor<4> {
         let dims = self.images.dims();
         let each = dims[1] * dims[2] * dims[3];
         let mut values = vec![0.0; dims[0] * each];

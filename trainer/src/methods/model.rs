@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use crate::attacks::{Pgd, Start};
 use crate::nets::{Draw, NetSpec, Network, Pass, Path};
-use burn::module::Module;
+use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -17,7 +17,7 @@ const PASSES: u64 = 1 << 16;
 pub enum Craft {
     /// With its running statistics (TRADES, MART, smoothing methods).
     Evaluation,
-    /// With each batch's own statistics, which also enter the running ones (Madry, Fast AT).
+    /// With each batch's own statistics, which do not enter the running ones (Madry, Fast AT).
     Training,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Model<'a> {
     pub fn frozen(&self, craft: Craft) -> Frozen<'_> {
         let net = match craft {
             Craft::Evaluation => self.net.valid(),
-            Craft::Training => self.net.clone().no_grad(),
+            Craft::Training => self.net.valid().map(&mut Training),
         };
         Frozen { net, model: self }
     }
@@ -75,6 +75,15 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn teacher(&self) -> Option<Frozen<'_>> {
         self.teacher.map(|net| Frozen { net: net.clone(), model: self })
+    }
+}
+
+/// Lets normalisation take each batch's statistics again.
+struct Training;
+
+impl ModuleMapper for Training {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        flag.with_value(true)
     }
 }
 

@@ -41,6 +41,11 @@ pub trait Objective {
         false
     }
 
+    /// Whether it trains for noise of [`Batch::sigma`], which must then be given.
+    fn smooths(&self) -> bool {
+        false
+    }
+
     /// Whether a trained network must guide it.
     fn needs_teacher(&self) -> bool {
         false

@@ -34,6 +34,10 @@ impl Objective for Gaussian {
         1.0
     }
 
+    fn smooths(&self) -> bool {
+        true
+    }
+
     fn noisy_data(&self) -> bool {
         true
     }

@@ -60,8 +60,15 @@ const SMOOTH: Preset = Preset {
 };
 
 const COHEN: Preset = Preset { epochs: 90, batch: 400, steps: &[30, 60], ..SMOOTH };
-const CNI: Preset =
-    Preset { method: "cni-w", epochs: 400, batch: 256, steps: &[200, 300], decay: 1e-4, clip: Some(0.05), ..ROBUST };
+const CNI: Preset = Preset {
+    method: "cni-w",
+    epochs: 400,
+    batch: 256,
+    steps: &[200, 300],
+    decay: 1e-4,
+    clip: Some(0.05),
+    ..ROBUST
+};
 
 /// Every recipe.
 #[rustfmt::skip]

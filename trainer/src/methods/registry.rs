@@ -208,7 +208,8 @@ impl Choice {
                 return Err(refuse(change, "expected key=value".into()));
             };
             if key == "objective" || !json.contains_key(key) {
-                let known: Vec<&str> = json.keys().filter(|k| *k != "objective").map(String::as_str).collect();
+                let known: Vec<&str> =
+                    json.keys().filter(|k| *k != "objective").map(String::as_str).collect();
                 return Err(refuse(change, format!("{name} has {}", known.join(", "))));
             }
             json.insert(key.into(), value(text));
@@ -254,7 +255,9 @@ impl Choice {
     /// The numbers that differ from the usual ones, as `key=value`.
     #[must_use]
     pub fn changes(&self) -> Vec<String> {
-        let fields = |m: &Method| serde_json::to_value(m).ok().and_then(|v| v.as_object().cloned()).unwrap_or_default();
+        let fields = |m: &Method| {
+            serde_json::to_value(m).ok().and_then(|v| v.as_object().cloned()).unwrap_or_default()
+        };
         let usual = entry(&self.name).map(|e| fields(&(e.make)())).unwrap_or_default();
         let text = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let changed = fields(&self.method).into_iter().filter(|(key, v)| usual.get(key) != Some(v));

@@ -54,6 +54,10 @@ impl Objective for SmoothAdv {
     fn cost(&self) -> f64 {
         (self.copies as f64) * (1.0 + f64::from(self.attack.steps))
     }
+
+    fn smooths(&self) -> bool {
+        true
+    }
 }
 
 /// SmoothMix (Jeong et al. 2021, arXiv:2111.09277, section 3): beside the noisy copies, points between an image and an
@@ -119,6 +123,10 @@ impl Objective for SmoothMix {
 
     fn cost(&self) -> f64 {
         (self.copies as f64) * (2.0 + f64::from(self.steps))
+    }
+
+    fn smooths(&self) -> bool {
+        true
     }
 }
 
@@ -210,6 +218,10 @@ impl Objective for CatRs {
 
     fn cost(&self) -> f64 {
         (self.copies as f64) * (2.5 + f64::from(self.steps))
+    }
+
+    fn smooths(&self) -> bool {
+        true
     }
 
     fn needs_teacher(&self) -> bool {

@@ -44,6 +44,10 @@ impl Objective for Consistency {
     fn cost(&self) -> f64 {
         self.copies as f64
     }
+
+    fn smooths(&self) -> bool {
+        true
+    }
 }
 
 /// `-log` of the mean probability of the label, plus `lambda sigma / 2` times the hinge
@@ -78,5 +82,9 @@ impl Objective for Macer {
 
     fn cost(&self) -> f64 {
         self.copies as f64
+    }
+
+    fn smooths(&self) -> bool {
+        true
     }
 }

@@ -7,9 +7,9 @@
 use super::settings::Settings;
 use crate::error::Error;
 use crate::nets::{NetSpec, Network};
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::ModuleOptimizer;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -236,8 +236,7 @@ pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Ne
 /// # Errors
 /// Naming the file.
 pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    let file = checkpoint.join("network.bpk");
-    Network::new(spec, device, 0).try_load_file(&file).map_err(Error::record(&file))
+    load(Network::new(spec, device, 0), &checkpoint.join("network.bpk"))
 }
 
 /// The averaged network.
@@ -245,8 +244,26 @@ pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Resul
 /// # Errors
 /// Naming the file.
 pub fn load_average(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    let file = checkpoint.join("average.bpk");
-    Network::new(spec, device, 0).valid().try_load_file(&file).map_err(Error::record(&file))
+    load(Network::new(spec, device, 0).valid(), &checkpoint.join("average.bpk"))
+}
+
+/// Loads `file` into `net`. Burn reads a tensor's bytes when they are first needed, but the file may be gone by then: a newer
+/// checkpoint removes it.
+fn load(net: Network, file: &Path) -> Result<Network, Error> {
+    Ok(net.try_load_file(file).map_err(Error::record(file))?.map(&mut InMemory))
+}
+
+/// Replaces each tensor by one whose values are in memory.
+struct InMemory;
+
+impl ModuleMapper for InMemory {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|t| {
+            let (device, shape, tracked) = (t.device(), t.shape(), t.is_require_grad());
+            let values: Vec<f32> = t.into_data().iter::<f32>().collect();
+            Tensor::from_data(TensorData::new(values, shape), &device).set_require_grad(tracked)
+        })
+    }
 }
 
 /// The network of the run or checkpoint at `path`, which must be of the shape of `spec`.
@@ -259,7 +276,8 @@ pub fn load_matching(path: &Path, spec: &NetSpec, device: &Device) -> Result<Net
     let shape = |s: &NetSpec| (s.architecture, s.input, s.classes.len());
     if shape(&state.net) != shape(spec) {
         let (there, asked) = (state.net.architecture, spec.architecture);
-        let reason = format!("a {there} of {:?}, where {asked} of {:?} is asked for", state.net.input, spec.input);
+        let reason =
+            format!("a {there} of {:?}, where {asked} of {:?} is asked for", state.net.input, spec.input);
         return Err(Error::Settings(format!("{}: {reason}", folder.display())));
     }
     load_net(&folder, &state.net, device)

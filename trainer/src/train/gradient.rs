@@ -1,9 +1,9 @@
 //! Gradients of all parameters as one vector, and a running average of parameters.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
 /// Sum of squares of all gradients.
 struct Squares<'a> {
@@ -48,13 +48,13 @@ pub fn clip<M: Module>(gradients: &mut GradientsParams, net: &M, limit: f64) {
     }
 }
 
-/// Current values by parameter.
+/// Current values, parameter by parameter in the order of visits.
 #[derive(Default)]
-struct Values(HashMap<ParamId, Vec<f32>>);
+struct Values(VecDeque<Vec<f32>>);
 
 impl ModuleVisitor for Values {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id, param.val().into_data().iter::<f32>().collect());
+        self.0.push_back(param.val().into_data().iter::<f32>().collect());
     }
 }
 
@@ -66,7 +66,8 @@ struct Blend {
 
 impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(now) = self.values.0.remove(&param.id) else { return param };
+        // A module is mapped in the order in which it is visited.
+        let Some(now) = self.values.0.pop_front() else { return param };
         let decay = self.decay;
         param.map(|old| {
             let now = Tensor::<1>::from_data(now.as_slice(), &old.device()).reshape(old.shape());

@@ -89,12 +89,7 @@ pub fn train(
     Ok(run.state)
 }
 
-fn start(
-    net: &NetSpec,
-    settings: &Settings,
-    place: Place,
-    resume: bool,
-) -> Result<(Learner, State), Error> {
+fn start(net: &NetSpec, settings: &Settings, place: Place, resume: bool) -> Result<(Learner, State), Error> {
     let device = place.device.clone().autodiff();
     let newest = checkpoint::list(place.out)?.pop();
     let optimizer = settings.optimizer();
@@ -119,10 +114,8 @@ fn start(
         (Some(folder), true) => {
             let state = checkpoint::read_state(&folder)?;
             state.check(&folder, net, settings)?;
-            let average = settings
-                .average
-                .map(|_| checkpoint::load_average(&folder, net, place.device))
-                .transpose()?;
+            let average =
+                settings.average.map(|_| checkpoint::load_average(&folder, net, place.device)).transpose()?;
             let net = checkpoint::load_trained(&folder, net, &device)?;
             let optimizer = checkpoint::load_optimizer(&folder, optimizer)?;
             Ok((Learner { net, optimizer, average, teacher }, state))
@@ -197,8 +190,7 @@ impl Run<'_> {
     fn report(&mut self, speed: f64, rate: f64) -> Result<(), Error> {
         let partial = std::mem::take(&mut self.state.partial);
         let loss = partial.loss / partial.images.max(1) as f64;
-        let metric =
-            Metric::Train { step: self.state.step, epoch: self.state.epoch, rate, loss, speed };
+        let metric = Metric::Train { step: self.state.step, epoch: self.state.epoch, rate, loss, speed };
         self.view.show(&metric);
         self.metrics.write(&metric)
     }
@@ -217,9 +209,11 @@ impl Run<'_> {
         let how = (settings.augmentation.sigma, path);
         let images = self.split.validation;
         let Score { accuracy, loss } = evaluate(&net, spec, images, how, seed, self.place.device);
-        let robust = settings.method.objective().attack().map(|attack| {
-            robust_accuracy(&net, spec, images, &attack, (seed, path), self.place.device)
-        });
+        let robust = settings
+            .method
+            .objective()
+            .attack()
+            .map(|attack| robust_accuracy(&net, spec, images, &attack, (seed, path), self.place.device));
         let (step, epoch, seconds) = (self.state.step, self.state.epoch, self.state.seconds);
         self.state.validation = Some(accuracy);
         let score = robust.unwrap_or(accuracy);

@@ -123,7 +123,9 @@ impl Settings {
             return Err(Error::Settings(format!("--method {name}: {reason}")));
         }
         if name == "plain" && sigma != 0.0 {
-            return Err(Error::Settings(format!("--method plain --sigma {sigma}: expected sigma 0, or `gaussian`")));
+            return Err(Error::Settings(format!(
+                "--method plain --sigma {sigma}: expected sigma 0, or `gaussian`"
+            )));
         }
         self.method.check()
     }
@@ -155,9 +157,6 @@ impl Settings {
         }
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
-        SgdConfig::new()
-            .with_momentum(Some(momentum))
-            .with_weight_decay(decay)
-            .init()
+        SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(decay).init()
     }
 }

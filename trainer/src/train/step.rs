@@ -72,24 +72,21 @@ impl Learner {
         place: Place,
         number: u64,
     ) -> Result<(f64, GradientsParams), NotFinite> {
-        let devices: Vec<&Device> = std::iter::once(place.device).chain(place.shards).collect();
-        let shares = batch.shares(devices.len());
-        let run = |index: usize, share: &Batch, device: &Device| {
-            let autodiff = device.clone().autodiff();
-            let net = if index == 0 { self.net.clone() } else { replica(&self.net, &autodiff) };
-            let teacher = self.teacher.as_ref().map(|t| replica(t, device));
-            let share = share.clone().to_device(device);
-            let model =
-                Model::new(&net, spec, place.path, settings.seed, number).guided_by(teacher.as_ref());
-            let loss = settings.method.objective().loss(&model, &share, &mut Carry::default());
-            gradients_of(&net, loss, None)
-        };
-        let results: Vec<_> = shares
-            .par_iter()
-            .zip(&devices)
+        let shares = batch.shares(1 + place.shards.len());
+        // Copied before any of them runs: a forward pass moves the running statistics of the network.
+        let copies: Vec<Share> = std::iter::once(place.device)
+            .chain(place.shards)
+            .zip(&shares)
             .enumerate()
-            .map(|(i, (share, device))| run(i, share, device))
+            .map(|(i, (device, share))| self.share(i, share, device))
             .collect();
+        let run = |share: &Share| {
+            let model = Model::new(&share.net, spec, place.path, settings.seed, number)
+                .guided_by(share.teacher.as_ref());
+            let loss = settings.method.objective().loss(&model, &share.batch, &mut Carry::default());
+            gradients_of(&share.net, loss, None)
+        };
+        let results: Vec<_> = copies.par_iter().map(run).collect();
         let mut sum = GradientsAccumulator::new();
         let mut losses = 0.0;
         for (result, share) in results.into_iter().zip(&shares) {
@@ -102,12 +99,25 @@ impl Learner {
         }
         Ok((losses, sum.grads()))
     }
+
+    /// What device number `index` works with; the first one takes the network itself.
+    fn share(&self, index: usize, batch: &Batch, device: &Device) -> Share {
+        let net = if index == 0 { self.net.clone() } else { replica(&self.net, device).train() };
+        let teacher = self.teacher.as_ref().map(|teacher| replica(teacher, device));
+        Share { net, teacher, batch: batch.clone().to_device(device) }
+    }
 }
 
-/// A copy of `net` on `device` that shares nothing with it.
+/// A device's part of a step.
+struct Share {
+    net: Network,
+    teacher: Option<Network>,
+    batch: Batch,
+}
+
+/// A copy of `net` on `device`, without autodiff, that shares nothing with it.
 fn replica(net: &Network, device: &Device) -> Network {
-    let copy = net.valid().fork(&device.clone().without_autodiff());
-    if device.is_autodiff() { copy.train() } else { copy }
+    net.valid().fork(device)
 }
 
 fn gradients_of(

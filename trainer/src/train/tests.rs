@@ -5,8 +5,8 @@
 use super::*;
 use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
-use crate::methods::Choice;
 use crate::export::to_onnx;
+use crate::methods::Choice;
 use crate::nets::{Architecture, NetSpec, Path};
 use crate::testing::Toy;
 use burn::tensor::Device;
@@ -252,7 +252,11 @@ fn the_best_epoch_is_kept() {
         .collect();
     let highest = scores.iter().copied().fold(0.0, f64::max);
     assert_eq!((scores.len(), best.score), (5, highest));
-    assert_eq!(scores.iter().position(|s| *s == highest), Some(best.epoch as usize - 1), "the first of equals");
+    assert_eq!(
+        scores.iter().position(|s| *s == highest),
+        Some(best.epoch as usize - 1),
+        "the first of equals"
+    );
     let kept = checkpoint::read_state(&checkpoint::resolve(&dir.path().join("best")).unwrap()).unwrap();
     assert_eq!((kept.epoch, kept.validation), (best.epoch, Some(highest)));
 }
@@ -280,8 +284,7 @@ fn two_devices_share_a_batch() {
     bench.settings.schedule.epochs = 6;
     let run = |name: &str| {
         let out = dir.path().join(name);
-        let state =
-            bench.train_until(&out, false, None, &AtomicBool::new(false), &[Device::flex()]).unwrap();
+        let state = bench.train_until(&out, false, None, &AtomicBool::new(false), &[Device::flex()]).unwrap();
         assert!(state.validation.unwrap() > 0.8, "{:?}", state.validation);
         bench.weights(&out)
     };

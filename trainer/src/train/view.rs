@@ -55,7 +55,10 @@ impl View {
             bar: add(&format!("{name:>9} {{msg}}"), ProgressBar::new(0)),
             values: VecDeque::new(),
         };
-        let bar = add("{bar:30} {pos}/{len} {msg} {elapsed} ETA {eta}", ProgressBar::new(steps).with_position(done));
+        let bar = add(
+            "{bar:30} {pos}/{len} {msg} {elapsed} ETA {eta}",
+            ProgressBar::new(steps).with_position(done),
+        );
         bar.reset_eta();
         Self { bar, losses: line("loss"), accuracies: line("held out") }
     }

@@ -24,7 +24,10 @@ impl ModuleMapper for Nudge {
             let (device, shape) = (t.device(), t.shape());
             let mut values: Vec<f32> = t.into_data().iter::<f32>().collect();
             values[self.element] += self.delta;
-            Tensor::<1>::from_data(values.as_slice(), &device.inner()).reshape(shape).autodiff().require_grad()
+            Tensor::<1>::from_data(values.as_slice(), &device.inner())
+                .reshape(shape)
+                .autodiff()
+                .require_grad()
         })
     }
 }
@@ -40,7 +43,8 @@ impl ModuleVisitor for Largest<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(g) = self.gradients.get::<D>(param.id) {
             let values: Vec<f64> = g.into_data().iter::<f32>().map(f64::from).collect();
-            let best = (0..values.len()).max_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs())).unwrap();
+            let best =
+                (0..values.len()).max_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs())).unwrap();
             self.found.push((self.next, best, values[best]));
         }
         self.next += 1;

@@ -119,9 +119,8 @@ fn macer() {
     let (net, images) = (net(), batch().images);
     let z = logits(&net, images.repeat_dim(0, 3) + batch().noises(3), 0);
     let of = |i: usize, beta: f64| {
-        let copies: Vec<Vec<f64>> = (0..3)
-            .map(|k| softmax(&z[5 * k + i].iter().map(|v| beta * v).collect::<Vec<_>>()))
-            .collect();
+        let copies: Vec<Vec<f64>> =
+            (0..3).map(|k| softmax(&z[5 * k + i].iter().map(|v| beta * v).collect::<Vec<_>>())).collect();
         mean(&copies)
     };
     let mut right = 0;
@@ -146,10 +145,8 @@ fn cat_rs() {
     let p = noisy(&net, &images, 4);
     let teacher = Network::new(&spec(), &Device::flex(), 8);
     let x = images.repeat_dim(0, 4) + batch().noises(4);
-    let t: Vec<Vec<f64>> = rows(teacher.forward(&spec(), x, Pass::quiet(Path::Fused)))
-        .iter()
-        .map(|z| softmax(z))
-        .collect();
+    let t: Vec<Vec<f64>> =
+        rows(teacher.forward(&spec(), x, Pass::quiet(Path::Fused))).iter().map(|z| softmax(z)).collect();
     let target = |i: usize| mean(&(0..4).map(|k| t[5 * k + i].clone()).collect::<Vec<_>>());
     let coins: Vec<Vec<f32>> = (1..5).map(|c| batch().coins(c)).collect();
     let expected = average(|i| {
