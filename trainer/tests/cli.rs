@@ -61,6 +61,23 @@ fn bad_arguments_are_explained() {
         ["train", "--net", "resnet8", "--data", &missing, "--sigma", "0", "--epochs", "1", "--out", out];
     assert!(error(&bad_data).contains("nothing"));
     assert!(error(&["train", "--net", "resnet9"]).contains("resnet9"));
+    let method = error(&["train", "--net", "resnet8", "--data", "signs", "--epochs", "1", "--out", out, "--method", "x"]);
+    assert!(method.contains("consistency") && method.contains("trades"), "{method}");
+    let preset = error(&["train", "--data", "signs", "--out", out, "--preset", "x"]);
+    assert!(preset.contains("cohen-s050"), "{preset}");
+}
+
+#[test]
+fn methods_are_listed_for_people_and_machines() {
+    let text = String::from_utf8(trainer(&["methods"]).stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&trainer(&["methods", "--json"]).stdout).unwrap();
+    let methods = json["methods"].as_array().unwrap();
+    assert!(methods.len() >= 19 && json["presets"].as_array().is_some_and(|p| p.len() >= 20));
+    for method in methods {
+        let name = method["name"].as_str().unwrap();
+        assert!(text.contains(&format!("\n{name} ")), "{name}");
+        assert!(method["cost"].as_f64().is_some_and(|cost| cost >= 1.0) && !method["paper"].is_null());
+    }
 }
 
 #[test]

@@ -84,3 +84,44 @@ pub fn blend<M: Module>(average: M, net: &M, decay: f64) -> M {
     net.visit(&mut values);
     average.map(&mut Blend { values, decay })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    fn linear(value: f32) -> Linear {
+        let device = Device::flex().autodiff();
+        let mut layer = LinearConfig::new(3, 2).with_bias(false).init(&device);
+        layer.weight = Param::from_tensor(Tensor::full([3, 2], value, &device));
+        layer
+    }
+
+    fn weights(layer: &Linear) -> Vec<f32> {
+        layer.weight.val().into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn only_long_gradients_are_shortened() {
+        let layer = linear(1.0);
+        // The gradient of the sum of 2 w is 2 everywhere: norm 2 sqrt(6).
+        let gradient = |limit: f64| {
+            let loss = layer.weight.val().mul_scalar(2.0).sum();
+            let mut gradients = GradientsParams::from_grads(loss.backward(), &layer);
+            clip(&mut gradients, &layer, limit);
+            let values: Vec<f32> = gradients.get::<2>(layer.weight.id).unwrap().into_data().try_into_vec().unwrap();
+            values[0]
+        };
+        assert_eq!(gradient(10.0), 2.0);
+        assert!((f64::from(gradient(0.5)) - 0.5 / 6.0f64.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_average_moves_by_a_share_of_the_difference() {
+        let average = blend(linear(1.0).valid(), &linear(5.0).valid(), 0.75);
+        assert_eq!(weights(&average), [2.0; 6]);
+    }
+}
