@@ -112,7 +112,8 @@ pub fn quantise(
         let given = window.units.as_ref().map(|units| f64::from(units[out])).filter(|unit| *unit > 0.0);
         // Below the limit by what rounding four weights may add.
         let pair = if narrow { largest_pair(&kernel) / f64::from(MAX_PAIR - 2) } else { 0.0 };
-        let scale = given.unwrap_or_else(|| weight_scale(&kernel, bias, input, target).max(pair));
+        let unit = || weight_unit(largest(&kernel), bias, input.scale, target.scale);
+        let scale = given.unwrap_or_else(|| unit().max(pair));
         integers.zip_mut_with(&kernel, |q, w| *q = (f64::from(*w) / scale).round() as i8);
         let pairs = kernel.iter().zip(&integers).zip(usual);
         let lost = pairs.map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual).sum();
@@ -127,12 +128,13 @@ pub fn quantise(
     Ok(Filter { weight, bias: biases, requant: requants })
 }
 
-/// Real value of one unit of a channel's weights. Channels of tiny weights get coarser units than they could have: enough
-/// for the bias to fit and for the factor to be representable.
-fn weight_scale(kernel: &ArrayView3<'_, f32>, bias: f64, input: Scale, target: &Target) -> f64 {
-    let least = target.scale * MIN_FACTOR / input.scale;
-    let room = bias.abs() / (input.scale * f64::from(MAX_BIAS / 4));
-    (largest(kernel) / MAX_WEIGHT).max(least).max(room)
+/// Real value of one unit of the weights of one output whose largest magnitude is `largest`, between activations whose
+/// levels are `input` and `output` wide. Tiny weights get coarser units than they could have: enough for the bias to fit
+/// and for the factor to be representable.
+pub fn weight_unit(largest: f64, bias: f64, input: f64, output: f64) -> f64 {
+    let least = output * MIN_FACTOR / input;
+    let room = bias.abs() / (input * f64::from(MAX_BIAS / 4));
+    (largest / MAX_WEIGHT).max(least).max(room)
 }
 
 /// The rule for a factor, or an error that names the layer.

@@ -159,8 +159,8 @@ impl Quantiser<'_> {
         let input = self.integer.scales[layer.input];
         match self.given() {
             Some(other) if other != input => {
-                let found = format!("scale {}, zero point {}", other.scale, other.zero_point);
-                let wanted = format!("scale {}, zero point {}", input.scale, input.zero_point);
+                let [found, wanted] = [other, input]
+                    .map(|s| format!("scale {} and zero point {}", s.scale as f32, s.zero_point));
                 Err(CompileError::MaximumLevels { layer: layer.name.clone(), found, wanted })
             }
             _ => {

@@ -60,7 +60,7 @@ fn a_quantised_file_compiles_without_images_to_the_same_bytes() {
     let bytes = compile_quantised(&file, "net", &options()).unwrap();
     assert_eq!(bytes, compile_quantised(&file, "net", &options()).unwrap());
     let model = Model::parse(&bytes).unwrap();
-    assert_eq!(model.class(2), Some("2"));
+    assert_eq!(model.class_name(2), Some("2"));
     let meta = Meta::of(&model).unwrap();
     assert_eq!((meta.calibration.images, meta.calibration.data.as_str()), (0, ""));
     let levels: Vec<(f32, u8)> =
@@ -101,7 +101,7 @@ fn the_integers_follow_the_quantised_network() {
 
 #[test]
 fn what_lacks_levels_is_named_or_calibrated() {
-    for (file, layer) in [(network(false, true), "n10"), (network(true, false), "n14")] {
+    for (file, layer) in [(network(false, true), "n10"), (network(true, false), "n15")] {
         let error = compile_quantised(&file, "", &options()).unwrap_err();
         assert!(matches!(&error, CompileError::Levels { layer: found, .. } if found == layer), "{error}");
         let data = Pictures::new(SHAPE, 4);
@@ -154,7 +154,7 @@ fn levels_that_change_between_layers() {
     assert_eq!(layers(&build(0.02, true)).0, 3);
     let error = compile_quantised(&build(0.03, true), "", &options()).unwrap_err().to_string();
     assert!(
-        error.contains("n5: its result has scale 0.03") && error.contains("expected scale 0.02"),
+        error.contains("n7: its result has scale 0.03") && error.contains("expected scale 0.02"),
         "{error}"
     );
 }

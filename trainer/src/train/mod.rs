@@ -12,6 +12,7 @@ mod tests;
 
 pub use evaluate::{Score, evaluate, to_device};
 pub use metrics::{Metric, Metrics};
+pub(crate) use run::progress_bar;
 pub use run::{Place, Split, train};
 pub use schedule::{Decay, Schedule};
 pub use settings::Settings;

@@ -169,7 +169,8 @@ fn diverged(place: Place, loss: f32, step: u64, epoch: u32) -> Error {
     Error::Diverged { loss, step, epoch, checkpoint }
 }
 
-fn progress_bar(shown: bool, steps: u64, done: u64) -> ProgressBar {
+/// A bar on standard error over `steps`, of which `done` are done; none unless `shown`.
+pub(crate) fn progress_bar(shown: bool, steps: u64, done: u64) -> ProgressBar {
     if !shown {
         return ProgressBar::hidden();
     }
