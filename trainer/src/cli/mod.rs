@@ -1,10 +1,11 @@
-//! The command line: `train`, `evaluate`, `export`.
+//! The command line: `train`, `quantise`, `evaluate`, `export`.
 
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
 mod evaluate;
 mod export;
+mod quantise;
 mod train;
 
 use crate::error::Error;
@@ -22,9 +23,11 @@ pub struct Cli {
 enum Command {
     /// Train a network with Gaussian noise on its images
     Train(train::Args),
+    /// Fine-tune a float network on the integers that the runtime computes
+    Quantise(quantise::Args),
     /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
     Evaluate(evaluate::Args),
-    /// Write a checkpoint as an ONNX file and a JSON card
+    /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
     Export(export::Args),
 }
 
@@ -35,6 +38,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Train(args) => with_threads(args.threads, || train::run(&args)),
+        Command::Quantise(args) => with_threads(args.threads, || quantise::run(&args)),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::export::floats;
-use crate::nets::{ConvNorm, Network};
+use crate::nets::{ConvNorm, Network, ResNet};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -122,9 +122,12 @@ impl Folded {
 /// # Errors
 /// When a weight is not of type f32.
 pub fn fold(net: &Network, device: &Device) -> Result<Folded, Error> {
-    let net = match net {
-        Network::ResNet(net) => net,
-    };
+    match net {
+        Network::ResNet(net) => residual(net, device),
+    }
+}
+
+fn residual(net: &ResNet, device: &Device) -> Result<Folded, Error> {
     let blocks = net.blocks.iter().map(|block| {
         Ok(Block {
             first: Layer::folded(&block.first, device)?,
