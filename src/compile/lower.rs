@@ -2,12 +2,11 @@
 
 use std::slice;
 
-use ndarray::Array4;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
 use super::error::CompileError;
 use super::network::{Activation, Kind, Layer, Network, TensorId, Window};
-use crate::onnx::{Conv, Dense, Graph, Levels, NodeId, Op, Padding, Shape};
+use crate::onnx::{Graph, Levels, NodeId, Op, Padding, Shape};
 
 /// Turns a folded graph into layers.
 pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
@@ -84,9 +83,9 @@ impl Lowering<'_> {
             // Fused into the layer before it.
             Op::Relu if self.places[id].is_some() => {}
             Op::Conv(_) | Op::Dense(_) if self.host_of(id).is_some() => {}
-            Op::Conv(conv) => self.weighted(id, conv_window(conv)),
+            Op::Conv(conv) => self.weighted(id, Window::conv(conv)),
             Op::Dense(dense) => {
-                self.weighted(id, dense_window(dense, &self.tensors[self.place(node.inputs[0])]))
+                self.weighted(id, Window::dense(dense, &self.tensors[self.place(node.inputs[0])]))
             }
             Op::Add => self.add(id)?,
             Op::Relu => self.emit(id, Kind::Add { other: None }, self.place(node.inputs[0]), &[]),
@@ -161,8 +160,8 @@ impl Lowering<'_> {
         let other = self.place(second);
         let host = &self.graph.nodes[first];
         let window = match &host.op {
-            Op::Conv(conv) => Some(conv_window(conv)),
-            Op::Dense(dense) => Some(dense_window(dense, &self.tensors[self.place(host.inputs[0])])),
+            Op::Conv(conv) => Some(Window::conv(conv)),
+            Op::Dense(dense) => Some(Window::dense(dense, &self.tensors[self.place(host.inputs[0])])),
             _ => None,
         };
         if let Some(window) = window.filter(|_| self.host_of(first) == Some(id)) {
@@ -269,22 +268,6 @@ impl Lowering<'_> {
         self.tensors.push(Activation { channels, height, width, border: 0, value, levels: None });
         self.tensors.len() - 1
     }
-}
-
-fn conv_window(conv: &Conv) -> Window {
-    let weight = conv.weight.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
-    let (bias, units) = (conv.bias.clone(), conv.units.clone());
-    Window { weight, bias, units, strides: conv.strides, padding: conv.padding }
-}
-
-/// ONNX flattens a map in order channel, row, column; here channels come last.
-fn dense_window(dense: &Dense, input: &Activation) -> Window {
-    let (height, width, channels) = (input.height, input.width, input.channels);
-    let weight = Array4::from_shape_fn((dense.weight.nrows(), height, width, channels), |(out, y, x, c)| {
-        dense.weight[[out, (c * height + y) * width + x]]
-    });
-    let (bias, units) = (dense.bias.clone(), dense.units.clone());
-    Window { weight, bias, units, strides: (1, 1), padding: Padding::default() }
 }
 
 /// Gives every tensor the border that the windows of its readers reach into.

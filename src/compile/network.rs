@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
-use crate::onnx::{Levels, Padding};
+use crate::onnx::{Conv, Dense, Levels, Padding};
 
 /// Index into [`Network::tensors`].
 pub type TensorId = usize;
@@ -46,6 +46,26 @@ pub struct Window {
     pub strides: (usize, usize),
     /// Zero padding of the input.
     pub padding: Padding,
+}
+
+impl Window {
+    /// That of a convolution.
+    pub fn conv(conv: &Conv) -> Self {
+        let weight = conv.weight.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+        let (bias, units) = (conv.bias.clone(), conv.units.clone());
+        Self { weight, bias, units, strides: conv.strides, padding: conv.padding }
+    }
+
+    /// That of a dense layer over `input`. ONNX flattens a map in order channel, row, column; here channels come last.
+    pub fn dense(dense: &Dense, input: &Activation) -> Self {
+        let (height, width, channels) = (input.height, input.width, input.channels);
+        let weight =
+            Array4::from_shape_fn((dense.weight.nrows(), height, width, channels), |(out, y, x, c)| {
+                dense.weight[[out, (c * height + y) * width + x]]
+            });
+        let (bias, units) = (dense.bias.clone(), dense.units.clone());
+        Self { weight, bias, units, strides: (1, 1), padding: Padding::default() }
+    }
 }
 
 /// What a layer computes.

@@ -1,4 +1,4 @@
-//! `OUT/quantised/{network.bpk, state.json}`: the fine-tuned network after the newest epoch.
+//! `OUT/quantised/{network.bpk, state.json}`: the network after the newest epoch of fine-tuning.
 //!
 //! Written to a scratch folder and renamed, so that it is either whole or absent.
 

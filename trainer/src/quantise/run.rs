@@ -48,7 +48,7 @@ fn integers(net: &Folded, levels: &[Levels], spec: &NetSpec) -> Result<(Vec<Roun
     Ok((layers, integer))
 }
 
-/// Fine-tunes; the checkpoint in `place.out` is that of the newest epoch.
+/// Fine-tunes; the checkpoint in `place.out` is that of the newest epoch, before the first one the network as it came.
 ///
 /// # Errors
 /// A checkpoint that is already there, [`Error::Diverged`], a file at fault, or numbers that have left what the integer
@@ -72,6 +72,8 @@ pub fn fine_tune(start: Start, settings: &Settings, split: Split, place: Place) 
     };
     let mut run = Run { net: start.net.train(), optimizer: settings.optimizer(), state };
     let steps = u64::from(settings.schedule.epochs) * split.train.len().div_ceil(settings.batch) as u64;
+    watch(&mut run, split.validation, &mut metrics)?;
+    checkpoint::save(place.out, &run.state, &run.net)?;
     let bar = progress_bar(place.progress, steps, 0);
     for epoch in 0..settings.schedule.epochs {
         let clock = Instant::now();

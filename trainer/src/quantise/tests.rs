@@ -9,7 +9,7 @@ use crate::random::{Normals, Stream, stream};
 use crate::testing::{Toy, perturb};
 use crate::train::checkpoint::State as FloatState;
 use crate::train::{Decay, Metric, Place, Schedule, Settings, Split};
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,6 +17,7 @@ use ringfence::compile::validate::{Images as Compared, validate, write_input};
 use ringfence::compile::{Options, compile_quantised, samples::Sample};
 use ringfence::data::Dataset;
 use ringfence_runtime::{Backend, Executor, Model};
+use std::collections::HashMap;
 
 const SIGMA: f32 = 0.1;
 
@@ -110,67 +111,113 @@ fn the_compiled_file_follows_the_exported_one_and_the_float_network() {
     }
 }
 
-/// The folded network in plain floats.
-fn plain(net: &Folded, spec: &NetSpec, images: Tensor<4>) -> Tensor<2> {
-    let device = images.device();
-    let channels = |values: &[f32]| Tensor::<1>::from_data(values, &device).reshape([1, 3, 1, 1]);
+/// The folded network in floats, each activation passed through `hook` under its name.
+fn walk(net: &Folded, input: Tensor<4>, mut hook: impl FnMut(&str, Tensor<4>) -> Tensor<4>) -> Tensor<2> {
     let conv = |layer: &Layer, x| {
         let [_, _, side, _] = layer.weight.shape().dims();
         let options = ConvOptions::new([layer.stride; 2], [side / 2; 2], [1; 2], 1);
         conv2d(x, layer.weight.val(), Some(layer.bias.val()), options)
     };
-    let x = (images - channels(&spec.mean)) / channels(&spec.deviation);
-    let mut x = conv(&net.stem, x).clamp_min(0.0);
-    for block in &net.blocks {
-        let h = conv(&block.first, x.clone()).clamp_min(0.0);
-        let shortcut = block.shortcut.as_ref().map_or_else(|| x.clone(), |layer| conv(layer, x.clone()));
-        x = (conv(&block.second, h) + shortcut).clamp_min(0.0);
+    let mut x = hook("stem", conv(&net.stem, input));
+    for (i, block) in net.blocks.iter().enumerate() {
+        let h = hook(&format!("block{i}.first"), conv(&block.first, x.clone()));
+        let h = conv(&block.second, h);
+        let sum = match &block.shortcut {
+            None => h + x,
+            Some(layer) => hook(&format!("block{i}.second"), h) + conv(layer, x),
+        };
+        x = hook(&format!("block{i}"), sum);
     }
-    let logits = conv(&net.head, x.mean_dim(2).mean_dim(3));
+    let logits = conv(&net.head, hook("pool", x.mean_dim(2).mean_dim(3)));
     let [n, classes, _, _] = logits.dims();
     logits.reshape([n, classes])
 }
 
-/// Gradients of all weights and biases of `sum(logits * direction)`.
-fn gradients(net: &Folded, logits: Tensor<2>) -> Vec<Vec<f32>> {
-    let [n, classes] = logits.dims();
-    let direction: Vec<f32> = (0..n * classes).map(|i| (i as f32 * 1.7).sin()).collect();
-    let direction = Tensor::from_data(TensorData::new(direction, [n, classes]), &logits.device());
-    let grads = (logits * direction).sum().backward();
-    let sites = net.sites();
-    let both = sites.iter().flat_map(|site| {
-        let weight = floats(site.layer.weight.val().grad(&grads).unwrap());
-        [weight, floats(site.layer.bias.val().grad(&grads).unwrap())]
-    });
-    both.collect()
+/// The folded network in plain floats.
+fn plain(net: &Folded, spec: &NetSpec, images: Tensor<4>) -> Tensor<2> {
+    let device = images.device();
+    let channels = |values: &[f32]| Tensor::<1>::from_data(values, &device).reshape([1, 3, 1, 1]);
+    let input = (images - channels(&spec.mean)) / channels(&spec.deviation);
+    let linear = |name: &str| name == "pool" || name.ends_with(".second");
+    walk(net, input, |name, x| if linear(name) { x } else { x.clamp_min(0.0) })
 }
 
+/// What gradients are taken of: a sum of the logits with weights of both signs.
+fn objective(logits: Tensor<2>) -> Tensor<1> {
+    let [n, classes] = logits.dims();
+    let direction: Vec<f32> = (0..n * classes).map(|i| (i as f32 * 1.7).sin()).collect();
+    (logits.clone() * Tensor::from_data(TensorData::new(direction, [n, classes]), &logits.device())).sum()
+}
+
+/// Layers with the rounded weights and biases, those of layer `moved` changed by `step` times a direction.
+fn rounded_net(net: &Folded, layers: &[Rounded], moved: &str, direction: [&[f32]; 2], step: f32) -> Folded {
+    let layer = |name: &str, layer: &Layer| {
+        let rounded = layers.iter().find(|layer| layer.name == name).unwrap();
+        let (mut w, mut b) = (rounded.real_weight(), rounded.real_bias());
+        if name == moved {
+            w.iter_mut().zip(direction[0]).for_each(|(w, d)| *w += step * d);
+            b.iter_mut().zip(direction[1]).for_each(|(b, d)| *b += step * d);
+        }
+        let device = Device::flex();
+        Layer {
+            weight: Param::from_tensor(Tensor::from_data(TensorData::new(w, rounded.dims), &device)),
+            bias: Param::from_tensor(Tensor::from_data(TensorData::new(b, [rounded.dims[0]]), &device)),
+            stride: layer.stride,
+        }
+    };
+    let block = |(i, block): (usize, &Block)| Block {
+        first: layer(&format!("block{i}.first"), &block.first),
+        second: layer(&format!("block{i}.second"), &block.second),
+        shortcut: block.shortcut.as_ref().map(|shortcut| layer(&format!("block{i}.shortcut"), shortcut)),
+    };
+    Folded {
+        stem: layer("stem", &net.stem),
+        blocks: net.blocks.iter().enumerate().map(block).collect(),
+        head: layer("head", &net.head),
+    }
+}
+
+/// Finite differences of the network whose activations are clipped and then moved by what rounding moved them in the
+/// runtime's pass: the function whose gradient the straight-through gradient is.
 #[test]
-fn gradients_are_those_of_the_float_network() {
+fn gradients_are_finite_differences_with_the_rounding_held() {
     let spec = spec();
     let (net, levels) = start(&spec);
     let layers = round(&net, &levels).unwrap();
     let integer = IntegerNet::new(&to_onnx(&layers, &levels, &spec, "").unwrap()).unwrap();
     let pixels = Images::read(&Toy, 0..24).unwrap().evaluation(&[0, 1, 2, 3, 4, 5], 0.0, 5).pixels;
     let outputs = integer.run(&pixels, &spec, true).unwrap();
-    let device = Device::flex().autodiff();
-    let net = net.train();
-    let images = Tensor::from_data(TensorData::new(pixels, [6, 3, 8, 8]), &device);
-    let wanted = gradients(&net, plain(&net, &spec, images));
-    let [fused, stock] = [Path::Fused, Path::Stock]
-        .map(|path| gradients(&net, forward(&net, &layers, &levels, &outputs, path).unwrap()));
-    // Levels move a few values across the ReLU; the two paths do the same but for rounding.
-    for (index, ((fused, stock), wanted)) in fused.iter().zip(&stock).zip(&wanted).enumerate() {
-        assert!(alike(fused, wanted) > 0.6, "{index}: {}", alike(fused, wanted));
-        assert!(alike(fused, stock) > 0.9999, "{index}: {}", alike(fused, stock));
-    }
-}
+    let value = |name: &str| outputs.activation(name, Path::Stock, &Device::flex()).unwrap();
+    let clip = |name: &str, x: Tensor<4>| {
+        let (lo, hi) = find(&levels, name).unwrap().range();
+        x.clamp(lo, hi)
+    };
+    let mut offsets = HashMap::new();
+    walk(&rounded_net(&net, &layers, "", [&[]; 2], 0.0), value("input"), |name, x| {
+        offsets.insert(name.to_owned(), value(name) - clip(name, x));
+        value(name)
+    });
+    let measure = |moved: &str, direction: [&[f32]; 2], step: f32| {
+        let net = rounded_net(&net, &layers, moved, direction, step);
+        let logits = walk(&net, value("input"), |name, x| clip(name, x) + offsets[name].clone());
+        f64::from(objective(logits).into_scalar::<f32>())
+    };
 
-/// One less the length of the difference, as a part of the longer of both.
-fn alike(a: &[f32], b: &[f32]) -> f64 {
-    let square = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
-    let difference: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    1.0 - (square(&difference) / square(a).max(square(b))).sqrt()
+    let lifted = net.clone().train();
+    let gradients = [Path::Fused, Path::Stock]
+        .map(|path| objective(forward(&lifted, &layers, &levels, &outputs, path).unwrap()).backward());
+    for site in lifted.sites() {
+        for grads in &gradients {
+            let weight = floats(site.layer.weight.val().grad(grads).unwrap());
+            let bias = floats(site.layer.bias.val().grad(grads).unwrap());
+            // Along the gradient the slope is its length.
+            let squares = weight.iter().chain(&bias).map(|g| f64::from(*g).powi(2)).sum::<f64>();
+            let step = 0.01 / squares.sqrt() as f32;
+            let [up, down] = [step, -step].map(|step| measure(&site.name, [&weight, &bias], step));
+            let slope = (up - down) / 0.02;
+            assert!((slope / squares.sqrt() - 1.0).abs() < 0.03, "{}: {slope} {}", site.name, squares.sqrt());
+        }
+    }
 }
 
 #[test]
@@ -225,7 +272,7 @@ fn a_short_run_lowers_the_loss_and_comes_back_from_its_file() {
     assert!(after.loss < 0.7 * before.loss, "{before:?} {after:?}");
     let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
     let lines: Vec<Metric> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.iter().filter(|line| matches!(line, Metric::Validation { .. })).count(), 8);
+    assert_eq!(lines.iter().filter(|line| matches!(line, Metric::Validation { .. })).count(), 9);
     let again = fine_tune(start(), &settings, split, place).unwrap_err().to_string();
     assert!(again.contains("already there"), "{again}");
 }
