@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The forward pass is the runtime itself on the compiled file of the moment: nothing of its arithmetic is written down
-//! a second time. [`twin`] computes the same network in floats, replaces the value of every activation by the
+//! a second time. [`forward`] computes the same network in floats, replaces the value of every activation by the
 //! runtime's, and thereby sends gradients straight through the rounding.
 
 pub mod checkpoint;
