@@ -11,7 +11,7 @@ use super::CliError;
 use super::inspect;
 use crate::compile::emit::{Language, emit};
 use crate::compile::inspect::inspect as describe;
-use crate::compile::{ActivationBits, Options, TableSpec, compile_observed};
+use crate::compile::{ActivationBits, Options, TableSpec, compile_observed, compile_quantised};
 use crate::data::{self, SPECS, Split};
 
 const EXAMPLES: &str = "\
@@ -19,6 +19,7 @@ Examples:
   ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm
   ringfence compile net.onnx --calibrate cifar10:DIR --sigma 0.5 -o net.rfm --table two-stage:100:10000:0.001
   ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm --emit c      also net.c and net.h
+  ringfence compile quantised.onnx --sigma 0.25 -o net.rfm                            no ranges to measure
   ringfence compile torch.onnx --calibrate cifar10:DIR --sigma 0.25 -o net.rfm \\
       --mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616      for a model that expects normalised images";
 
@@ -26,11 +27,12 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Float network in ONNX
+    /// Network in ONNX: float, or quantised (QDQ)
     onnx: PathBuf,
-    /// Data set whose training images the ranges are measured on
+    /// Data set whose training images the ranges are measured on; not needed where the network gives all of them
+    /// (QuantizeLinear, DequantizeLinear)
     #[arg(long, value_name = "SPEC", long_help = data_help())]
-    calibrate: String,
+    calibrate: Option<String>,
     /// Deviation of the smoothing noise, in pixels of [0, 1]
     #[arg(long)]
     sigma: f64,
@@ -56,7 +58,7 @@ pub struct Args {
     /// Deviation that it expects each channel to be divided by
     #[arg(long, value_name = "S,..", value_delimiter = ',')]
     std: Vec<f64>,
-    /// Names of the classes; those of the data set if not given
+    /// Names of the classes; those of the data set, or numbers, if not given
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     classes: Vec<String>,
     /// Name to record; that of the model file if not given
@@ -71,7 +73,10 @@ pub struct Args {
 }
 
 fn data_help() -> String {
-    format!("Data set whose training images the ranges are measured on: {SPECS}")
+    format!(
+        "Data set whose training images the ranges are measured on, unless the network gives all of them \
+         (QuantizeLinear, DequantizeLinear): {SPECS}"
+    )
 }
 
 /// Runs the verb.
@@ -85,7 +90,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         ));
     }
     let onnx = read(&args.onnx)?;
-    let data = data::open(&args.calibrate, Split::Train)?;
+    let data = args.calibrate.as_deref().map(|spec| data::open(spec, Split::Train)).transpose()?;
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem.clone()).unwrap_or_default();
     let bar = progress_bar("calibration");
@@ -93,7 +98,11 @@ pub fn run(args: Args) -> Result<(), CliError> {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let compiled = compile_observed(&onnx, &name, data.as_ref(), &options(&args), &progress);
+    let options = options(&args);
+    let compiled = match &data {
+        Some(data) => compile_observed(&onnx, &name, data.as_ref(), &options, &progress),
+        None => compile_quantised(&onnx, &name, &options),
+    };
     bar.finish_and_clear();
     let bytes = compiled.map_err(|error| CliError::failed(args.onnx.display().to_string(), error))?;
     write(&args.out, &bytes)?;

@@ -54,6 +54,27 @@ pub enum CompileError {
         /// Its value.
         found: f64,
     },
+    /// A partly quantised network, and no images to calibrate the rest on.
+    #[error(
+        "layer {layer}: the file gives no levels for its result {value}: quantise it, or name images to calibrate on \
+         (--calibrate)"
+    )]
+    Levels {
+        /// Name of the layer.
+        layer: String,
+        /// Name of its ONNX value.
+        value: String,
+    },
+    /// The levels given for a maximum are not those of what it is taken of.
+    #[error("layer {layer}: its result has {found}; expected {wanted}, as what the maximum is taken of")]
+    MaximumLevels {
+        /// Name of the layer.
+        layer: String,
+        /// The levels given.
+        found: String,
+        /// Those of its input.
+        wanted: String,
+    },
     /// A model file is damaged (of a file given to `validate` or `inspect`).
     #[error("model file: {0}")]
     Format(#[from] FormatError),

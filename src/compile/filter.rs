@@ -39,13 +39,27 @@ pub struct Target {
     pub reach: f64,
 }
 
-/// Real value of one unit of the weights of the output that has the largest of all.
+/// Real value of one unit of the weights of the output whose units are the largest.
 pub fn coarsest(window: &Window) -> f64 {
+    if let Some(units) = &window.units {
+        return units.iter().fold(0.0, |coarsest, unit| f64::from(*unit).max(coarsest));
+    }
     window.weight.axis_iter(Axis(0)).map(|kernel| largest(&kernel)).fold(0.0, f64::max) / MAX_WEIGHT
 }
 
 fn largest(kernel: &ArrayView3<'_, f32>) -> f64 {
     kernel.iter().fold(0.0, |largest, w| f64::from(w.abs()).max(largest))
+}
+
+/// Largest magnitude of any output over inputs in `lo..=hi`, which holds zero.
+pub fn largest_result(window: &Window, (lo, hi): (f64, f64)) -> f64 {
+    let results = window.weight.axis_iter(Axis(0)).zip(&window.bias).map(|(kernel, bias)| {
+        let ends = kernel.iter().map(|w| (f64::from(*w) * lo, f64::from(*w) * hi));
+        let sums = ends.fold((0.0, 0.0), |(least, most), (a, b)| (least + a.min(b), most + a.max(b)));
+        let bias = f64::from(*bias);
+        (sums.1 + bias).max(-(sums.0 + bias))
+    });
+    results.fold(0.0, f64::max)
 }
 
 /// Largest sum of the positive weights of a 16-bit lane over two groups, or of the magnitudes of the negative ones: the
@@ -81,7 +95,7 @@ pub fn usual(window: &Window, input: &Activation, means: &[f64], positions: (usi
 /// Weights with one scale per output channel, the largest becoming 127, or less where activations of seven bits allow
 /// products to be summed in pairs of groups (few channels need it, by little). What rounding them takes from the usual result
 /// is given back through the bias (bias correction of Nagel et al., *Data-Free Quantization Through Weight Equalization
-/// and Bias Correction*, 2019, with measured means).
+/// and Bias Correction*, 2019, with measured means). Weights that the file gives as integers are taken as they are.
 pub fn quantise(
     layer: &Layer,
     window: &Window,
@@ -93,14 +107,17 @@ pub fn quantise(
     let narrow = input.top <= 127 && layer.output.is_some();
     let (mut biases, mut requants) = (Vec::new(), Vec::new());
     let kernels = window.weight.axis_iter(Axis(0)).zip(weight.axis_iter_mut(Axis(0)));
-    for ((kernel, mut integers), bias) in kernels.zip(&window.bias) {
+    for (out, ((kernel, mut integers), bias)) in kernels.zip(&window.bias).enumerate() {
         let bias = f64::from(*bias);
+        let given = window.units.as_ref().map(|units| f64::from(units[out])).filter(|unit| *unit > 0.0);
         // Below the limit by what rounding four weights may add.
         let pair = if narrow { largest_pair(&kernel) / f64::from(MAX_PAIR - 2) } else { 0.0 };
-        let scale = weight_scale(&kernel, bias, input, target).max(pair);
+        let unit = || weight_unit(largest(&kernel), bias, input.scale, target.scale);
+        let scale = given.unwrap_or_else(|| unit().max(pair));
         integers.zip_mut_with(&kernel, |q, w| *q = (f64::from(*w) / scale).round() as i8);
         let pairs = kernel.iter().zip(&integers).zip(usual);
-        let lost: f64 = pairs.map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual).sum();
+        let lost = pairs.map(|((w, q), usual)| (f64::from(*w) - f64::from(*q) * scale) * usual).sum();
+        let lost = if given.is_some() { 0.0 } else { lost };
         let unit = input.scale * scale;
         let requant = requant(layer, unit / target.scale, target.typical, target.reach)?;
         let sum: i64 = integers.iter().map(|q| i64::from(*q)).sum();
@@ -111,12 +128,13 @@ pub fn quantise(
     Ok(Filter { weight, bias: biases, requant: requants })
 }
 
-/// Real value of one unit of a channel's weights. Channels of tiny weights get coarser units than they could have: enough
-/// for the bias to fit and for the factor to be representable.
-fn weight_scale(kernel: &ArrayView3<'_, f32>, bias: f64, input: Scale, target: &Target) -> f64 {
-    let least = target.scale * MIN_FACTOR / input.scale;
-    let room = bias.abs() / (input.scale * f64::from(MAX_BIAS / 4));
-    (largest(kernel) / MAX_WEIGHT).max(least).max(room)
+/// Real value of one unit of the weights of one output whose largest magnitude is `largest`, between activations whose
+/// levels are `input` and `output` wide. Tiny weights get coarser units than they could have: enough for the bias to fit
+/// and for the factor to be representable.
+pub fn weight_unit(largest: f64, bias: f64, input: f64, output: f64) -> f64 {
+    let least = output * MIN_FACTOR / input;
+    let room = bias.abs() / (input * f64::from(MAX_BIAS / 4));
+    (largest / MAX_WEIGHT).max(least).max(room)
 }
 
 /// The rule for a factor, or an error that names the layer.

@@ -105,12 +105,14 @@ impl Folder<'_> {
                     kernel.mapv_inplace(|w| (f64::from(w) * affine.mul[out]) as f32);
                 }
                 scale_bias(&mut conv.bias, affine);
+                scale_units(&mut conv.units, affine);
             }
             Op::Dense(dense) => {
                 for (out, mut row) in dense.weight.axis_iter_mut(Axis(0)).enumerate() {
                     row.mapv_inplace(|w| (f64::from(w) * affine.mul[out]) as f32);
                 }
                 scale_bias(&mut dense.bias, affine);
+                scale_units(&mut dense.units, affine);
             }
             _ => return false,
         }
@@ -135,6 +137,8 @@ impl Folder<'_> {
             *bias = (f64::from(*bias) + offset) as f32;
             row.iter_mut().zip(&affine.mul).for_each(|(w, mul)| *w = (f64::from(*w) * mul) as f32);
         }
+        // Scaled feature by feature they are no multiples of one unit any more.
+        dense.units = None;
         let scale = &self.nodes[before];
         let absorbed = [vec![scale.name.clone()], scale.absorbed.clone()].concat();
         let inputs = scale.inputs.clone();
@@ -154,6 +158,11 @@ impl Folder<'_> {
             vec![flat],
         )
     }
+}
+
+fn scale_units(units: &mut Option<Vec<f32>>, affine: &Affine) {
+    let units = units.iter_mut().flatten().zip(&affine.mul);
+    units.for_each(|(unit, mul)| *unit = (f64::from(*unit) * mul.abs()) as f32);
 }
 
 fn scale_bias(bias: &mut [f32], affine: &Affine) {

@@ -18,11 +18,20 @@ pub struct InputScale {
     pub rules: Vec<(i32, i32)>,
 }
 
-/// The rule for images normalised by `affine` (of pixels with full scale 1) under noise of deviation `sigma`, with
-/// levels up to `top`.
+/// The levels up to `top` of images normalised by `affine` (of pixels with full scale 1) under noise of deviation
+/// `sigma`.
 ///
 /// All channels share scale and zero point, so that the border can stand for a normalised zero in each of them.
-pub fn input_scale(affine: &Affine, sigma: f64, top: u8) -> Result<InputScale, CompileError> {
+pub fn noisy_scale(affine: &Affine, sigma: f64, top: u8) -> Scale {
+    let reach = NOISE_REACH * sigma;
+    let ends =
+        affine.mul.iter().zip(&affine.add).map(|(mul, add)| (add - mul * reach, mul * (1.0 + reach) + add));
+    let (lo, hi) = ends.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
+    Scale::covering((lo, hi), top, 0.0)
+}
+
+/// The rule that brings images normalised by `affine` to `scale`.
+pub fn input_scale(affine: &Affine, scale: Scale) -> Result<InputScale, CompileError> {
     let channels = affine.mul.len();
     if channels > MAX_INPUT_CHANNELS {
         return Err(CompileError::TooLarge {
@@ -32,11 +41,6 @@ pub fn input_scale(affine: &Affine, sigma: f64, top: u8) -> Result<InputScale, C
             most: MAX_INPUT_CHANNELS,
         });
     }
-    let reach = NOISE_REACH * sigma;
-    let ends =
-        affine.mul.iter().zip(&affine.add).map(|(mul, add)| (add - mul * reach, mul * (1.0 + reach) + add));
-    let (lo, hi) = ends.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
-    let scale = Scale::covering((lo, hi), top, 0.0);
     let one = 2f64.powi(INPUT_SHIFT as i32);
     let rules = affine.mul.iter().zip(&affine.add).map(|(mul, add)| {
         let factor = mul / (255.0 * scale.scale) * one;

@@ -9,9 +9,10 @@ use super::error::CompileError;
 use super::input::{self, InputScale};
 use super::meta::{self, CalibrationMeta, Meta};
 use super::network::Network;
-use super::options::Options;
+use super::options::{ActivationBits, Options};
 use super::quantise::Integer;
 use super::samples::{self, NoiseBytes, NoiseSource, Sample};
+use super::scale::Scale;
 use super::{arena, fold, limits, lower, write};
 use crate::certificate::{self, Table};
 use crate::data::Dataset;
@@ -21,7 +22,8 @@ use crate::onnx::{self, Affine, FloatModel, Graph};
 /// What is known before calibration.
 pub struct Job<'d> {
     onnx: &'d [u8],
-    data: &'d dyn Dataset,
+    /// Images to calibrate on, if the network needs it.
+    data: Option<&'d dyn Dataset>,
     options: &'d Options,
     graph: Graph,
     /// Layers of the integer model.
@@ -40,7 +42,11 @@ pub struct Job<'d> {
 
 impl<'d> Job<'d> {
     /// Reads and checks everything.
-    pub fn new(onnx: &'d [u8], data: &'d dyn Dataset, options: &'d Options) -> Result<Self, CompileError> {
+    pub fn new(
+        onnx: &'d [u8],
+        data: Option<&'d dyn Dataset>,
+        options: &'d Options,
+    ) -> Result<Self, CompileError> {
         let graph = onnx::parse(onnx)?;
         let channels = limits::check_image(&graph, data)?;
         let (mean, std) = options.normalisation(channels)?;
@@ -48,8 +54,9 @@ impl<'d> Job<'d> {
         let network = lower::lower(&folded.graph)?;
         limits::check(&network)?;
         let classes = limits::class_names(&network, data, options)?;
-        let input = input::input_scale(&folded.input, options.sigma, options.activation_bits.top())?;
-        let noise = noise::generate(options.sigma, data.shape().bytes())?;
+        let scale = image_scale(&network, &folded.input, options)?;
+        let input = input::input_scale(&folded.input, scale)?;
+        let noise = noise::generate(options.sigma, graph.nodes[0].shape.len())?;
         let tables = options.tables.iter().map(|spec| spec.table(options.sigma, noise.tv_budget));
         let tables = tables.collect::<Result<_, _>>()?;
         let normalisation = folded.input;
@@ -69,18 +76,24 @@ impl<'d> Job<'d> {
         })
     }
 
-    /// Runs the float model on noisy images.
-    pub fn calibrate(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Calibration, CompileError> {
+    /// Runs the float model on noisy images. None if the file gives all levels, or there are no images: quantising
+    /// then tells what is missing.
+    pub fn calibrate(
+        &self,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Option<Calibration>, CompileError> {
+        let Some(data) = self.data.filter(|_| !self.network.is_fully_quantised()) else { return Ok(None) };
         let noise = NoiseBytes::new(&self.noise);
         let source = NoiseSource { table: noise.view(), seed: self.options.seed };
-        let samples = samples::draw(self.data, self.options.images, Some(source))?;
+        let samples = samples::draw(data, self.options.images, Some(source))?;
         if samples.is_empty() {
             let reason = "no image to calibrate on".into();
             return Err(CompileError::Option { option: "--images", reason });
         }
         let float = FloatModel::new(self.onnx, &self.graph, &calibrate::values(&self.network))?;
         let prepare = |sample: &Sample| sample.normalised(&self.mean, &self.std);
-        Ok(calibrate::calibrate(&float, &self.network, &self.normalisation, &samples, prepare, progress)?)
+        let (network, normalisation) = (&self.network, &self.normalisation);
+        Ok(Some(calibrate::calibrate(&float, network, normalisation, &samples, prepare, progress)?))
     }
 
     /// The bytes of the model file, parsed once to make sure that the runtime takes them.
@@ -88,7 +101,7 @@ impl<'d> Job<'d> {
         &self,
         name: &str,
         integer: &Integer,
-        calibration: &Calibration,
+        calibration: Option<&Calibration>,
     ) -> Result<Vec<u8>, CompileError> {
         let network = &self.network;
         let plan = arena::plan(network);
@@ -111,15 +124,16 @@ impl<'d> Job<'d> {
         Ok(bytes)
     }
 
-    fn meta(&self, name: &str, integer: &Integer, calibration: &Calibration) -> Meta {
+    fn meta(&self, name: &str, integer: &Integer, calibration: Option<&Calibration>) -> Meta {
+        let data = self.data.filter(|_| calibration.is_some());
         Meta {
             schema: meta::SCHEMA.into(),
             compiler: concat!("ringfence ", env!("CARGO_PKG_VERSION")).into(),
             name: name.into(),
             activation_bits: self.options.activation_bits.top().count_ones() as u8,
             calibration: CalibrationMeta {
-                data: self.data.name().into(),
-                images: self.options.images.min(self.data.len()),
+                data: data.map(|data| data.name().into()).unwrap_or_default(),
+                images: data.map(|data| self.options.images.min(data.len())).unwrap_or_default(),
                 seed: self.options.seed,
                 sigma: self.options.sigma,
                 mean: self.mean.clone(),
@@ -128,6 +142,17 @@ impl<'d> Job<'d> {
             ..meta::describe(&self.network, integer, calibration)
         }
     }
+}
+
+/// The levels of the image: those that the file gives, or else what the noise asks for.
+fn image_scale(network: &Network, normalisation: &Affine, options: &Options) -> Result<Scale, CompileError> {
+    if network.is_quantised() && options.activation_bits != ActivationBits::Eight {
+        let reason = "7: the ONNX file gives levels of eight bits".into();
+        return Err(CompileError::Option { option: "--activation-bits", reason });
+    }
+    let given = network.tensors[0].levels.map(Scale::given);
+    Ok(given
+        .unwrap_or_else(|| input::noisy_scale(normalisation, options.sigma, options.activation_bits.top())))
 }
 
 /// `(x - mean) / std` as a layer.

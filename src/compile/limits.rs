@@ -9,11 +9,12 @@ use crate::data::Dataset;
 use crate::onnx::{Graph, Shape};
 
 /// Channels of the image, which must be of the data set's shape.
-pub fn check_image(graph: &Graph, data: &dyn Dataset) -> Result<usize, CompileError> {
+pub fn check_image(graph: &Graph, data: Option<&dyn Dataset>) -> Result<usize, CompileError> {
     let (channels, height, width) = match graph.nodes[0].shape {
         Shape::Map { channels, height, width } => (channels, height, width),
         Shape::Vector(features) => (features, 1, 1),
     };
+    let Some(data) = data else { return Ok(channels) };
     let shape = data.shape();
     if (shape.channels, shape.height, shape.width) == (channels, height, width) {
         return Ok(channels);
@@ -62,17 +63,22 @@ fn limit(layer: &str, what: &'static str, found: usize, most: usize) -> Result<(
     Err(CompileError::TooLarge { layer: layer.to_owned(), what, found, most })
 }
 
-/// Names of the classes: as many as the network has logits.
+/// Names of the classes, as many as the network has logits: by options, by the data set, or else their numbers.
 pub fn class_names(
     network: &Network,
-    data: &dyn Dataset,
+    data: Option<&dyn Dataset>,
     options: &Options,
 ) -> Result<Vec<String>, CompileError> {
     let fail = |reason| Err(CompileError::Option { option: "--classes", reason });
-    let names = if options.classes.is_empty() { data.classes() } else { &options.classes };
     if !(2..=MAX_CLASSES).contains(&network.classes) {
         return fail(format!("the model has {} classes, expected 2 to {MAX_CLASSES}", network.classes));
     }
+    let numbers: Vec<String> = (0..network.classes).map(|class| class.to_string()).collect();
+    let names = match data {
+        _ if !options.classes.is_empty() => &options.classes,
+        Some(data) => data.classes(),
+        None => &numbers,
+    };
     if names.len() != network.classes {
         return fail(format!("{} names for the model's {} classes", names.len(), network.classes));
     }

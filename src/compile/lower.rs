@@ -2,16 +2,15 @@
 
 use std::slice;
 
-use ndarray::Array4;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
 use super::error::CompileError;
 use super::network::{Activation, Kind, Layer, Network, TensorId, Window};
-use crate::onnx::{Conv, Dense, Graph, NodeId, Op, Padding, Shape};
+use crate::onnx::{Graph, Levels, NodeId, Op, Padding, Shape};
 
 /// Turns a folded graph into layers.
 pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
-    let last = last_layer(graph)?;
+    let (last, logit_levels) = last_layer(graph)?;
     let mut readers = vec![Vec::new(); graph.nodes.len()];
     for (id, node) in graph.nodes.iter().enumerate() {
         node.inputs.iter().for_each(|input| readers[*input].push(id));
@@ -30,13 +29,20 @@ pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
     let (mut tensors, layers) = (lowering.tensors, lowering.layers);
     set_borders(&mut tensors, &layers);
     let logits = graph.nodes[last].value.clone();
-    Ok(Network { tensors, layers, logits, classes: graph.nodes[last].shape.channels() })
+    let classes = graph.nodes[last].shape.channels();
+    Ok(Network { tensors, layers, logits, logit_levels, classes })
 }
 
-/// The node whose value, possibly flattened, is the output: a dense layer or a convolution of the whole map.
-fn last_layer(graph: &Graph) -> Result<NodeId, CompileError> {
-    let mut last = graph.output;
-    while graph.nodes[last].op == Op::Flatten {
+/// The node whose value, possibly flattened or rounded to levels, is the output: a dense layer or a convolution of the
+/// whole map. With the levels, if there are any.
+fn last_layer(graph: &Graph) -> Result<(NodeId, Option<Levels>), CompileError> {
+    let (mut last, mut levels) = (graph.output, None);
+    loop {
+        match graph.nodes[last].op {
+            Op::Flatten => {}
+            Op::Quantise(given) => levels = Some(given),
+            _ => break,
+        }
         last = graph.nodes[last].inputs[0];
     }
     let dense = match &graph.nodes[last].op {
@@ -54,7 +60,7 @@ fn last_layer(graph: &Graph) -> Result<NodeId, CompileError> {
     if graph.readers()[last] > 1 {
         return Err(graph.unsupported(last, "the last layer's value is read by other nodes too").into());
     }
-    Ok(last)
+    Ok((last, levels))
 }
 
 struct Lowering<'a> {
@@ -73,12 +79,13 @@ impl Lowering<'_> {
         match &node.op {
             Op::Input => self.places[id] = Some(self.tensor(id, node.shape)),
             Op::Flatten => self.places[id] = self.places[node.inputs[0]],
+            Op::Quantise(levels) => self.quantise(id, *levels),
             // Fused into the layer before it.
             Op::Relu if self.places[id].is_some() => {}
             Op::Conv(_) | Op::Dense(_) if self.host_of(id).is_some() => {}
-            Op::Conv(conv) => self.weighted(id, conv_window(conv)),
+            Op::Conv(conv) => self.weighted(id, Window::conv(conv)),
             Op::Dense(dense) => {
-                self.weighted(id, dense_window(dense, &self.tensors[self.place(node.inputs[0])]))
+                self.weighted(id, Window::dense(dense, &self.tensors[self.place(node.inputs[0])]))
             }
             Op::Add => self.add(id)?,
             Op::Relu => self.emit(id, Kind::Add { other: None }, self.place(node.inputs[0]), &[]),
@@ -91,6 +98,28 @@ impl Lowering<'_> {
             Op::Affine(_) | Op::Pad(_) => return Err(self.graph.unsupported(id, "was not folded").into()),
         }
         Ok(())
+    }
+
+    /// Gives the tensor its levels; a tensor that has others already is brought to these by a layer.
+    fn quantise(&mut self, id: NodeId, levels: Levels) {
+        let Some(tensor) = self.places[self.graph.nodes[id].inputs[0]] else {
+            return; // of the logits
+        };
+        let found = &mut self.tensors[tensor];
+        match found.levels {
+            None => {
+                found.levels = Some(levels);
+                found.value.clone_from(&self.graph.nodes[id].value);
+                self.places[id] = Some(tensor);
+            }
+            Some(same) if same == levels => self.places[id] = Some(tensor),
+            Some(_) => {
+                self.emit(id, Kind::Add { other: None }, tensor, &[]);
+                if let Some(output) = self.places[id] {
+                    self.tensors[output].levels = Some(levels);
+                }
+            }
+        }
     }
 
     fn place(&self, id: NodeId) -> TensorId {
@@ -131,8 +160,8 @@ impl Lowering<'_> {
         let other = self.place(second);
         let host = &self.graph.nodes[first];
         let window = match &host.op {
-            Op::Conv(conv) => Some(conv_window(conv)),
-            Op::Dense(dense) => Some(dense_window(dense, &self.tensors[self.place(host.inputs[0])])),
+            Op::Conv(conv) => Some(Window::conv(conv)),
+            Op::Dense(dense) => Some(Window::dense(dense, &self.tensors[self.place(host.inputs[0])])),
             _ => None,
         };
         if let Some(window) = window.filter(|_| self.host_of(first) == Some(id)) {
@@ -236,23 +265,9 @@ impl Lowering<'_> {
             Shape::Vector(features) => (features, 1, 1),
         };
         let value = self.graph.nodes[id].value.clone();
-        self.tensors.push(Activation { channels, height, width, border: 0, value });
+        self.tensors.push(Activation { channels, height, width, border: 0, value, levels: None });
         self.tensors.len() - 1
     }
-}
-
-fn conv_window(conv: &Conv) -> Window {
-    let weight = conv.weight.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
-    Window { weight, bias: conv.bias.clone(), strides: conv.strides, padding: conv.padding }
-}
-
-/// ONNX flattens a map in order channel, row, column; here channels come last.
-fn dense_window(dense: &Dense, input: &Activation) -> Window {
-    let (height, width, channels) = (input.height, input.width, input.channels);
-    let weight = Array4::from_shape_fn((dense.weight.nrows(), height, width, channels), |(out, y, x, c)| {
-        dense.weight[[out, (c * height + y) * width + x]]
-    });
-    Window { weight, bias: dense.bias.clone(), strides: (1, 1), padding: Padding::default() }
 }
 
 /// Gives every tensor the border that the windows of its readers reach into.

@@ -56,7 +56,7 @@ impl Meta {
 /// Images and noise that the ranges were taken from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationMeta {
-    /// Name of the data set (training split).
+    /// Name of the data set (training split); empty if the ONNX file gave all levels.
     pub data: String,
     /// Number of images.
     pub images: usize,
@@ -79,9 +79,9 @@ pub struct TensorMeta {
     pub scale: f64,
     /// The level that stands for zero.
     pub zero_point: u8,
-    /// Smallest value seen in calibration (0 for the image).
+    /// Smallest value seen in calibration (0 for the image and without calibration).
     pub min: f32,
-    /// Largest value seen in calibration (0 for the image).
+    /// Largest value seen in calibration (0 for the image and without calibration).
     pub max: f32,
 }
 
@@ -108,9 +108,10 @@ pub struct LogitsMeta {
 }
 
 /// The parts of META that describe the network; the rest is empty.
-pub fn describe(network: &Network, integer: &Integer, calibration: &Calibration) -> Meta {
+pub fn describe(network: &Network, integer: &Integer, calibration: Option<&Calibration>) -> Meta {
     let seen = std::iter::once(Extremes::default())
-        .chain(calibration.tensors.iter().map(|histogram| histogram.extremes()));
+        .chain(calibration.iter().flat_map(|c| &c.tensors).map(|histogram| histogram.extremes()))
+        .chain(std::iter::repeat(Extremes::default()));
     let tensors =
         network.tensors.iter().zip(&integer.scales).zip(seen).map(|((tensor, scale), seen)| TensorMeta {
             value: tensor.value.clone(),
@@ -123,7 +124,7 @@ pub fn describe(network: &Network, integer: &Integer, calibration: &Calibration)
         .layers
         .iter()
         .map(|layer| LayerMeta { name: layer.name.clone(), absorbed: layer.absorbed.clone() });
-    let Extremes { min, max } = calibration.logits;
+    let Extremes { min, max } = calibration.map(|c| c.logits).unwrap_or_default();
     Meta {
         tensors: tensors.collect(),
         layers: layers.collect(),

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`fold`](mod@fold) removes what need not be computed, [`lower`] decides what is fused, [`calibrate`] measures
-//! ranges, [`quantise`] chooses scales and integers, [`arena`] places activations, [`write`](mod@write) and [`pack`] make the
+//! ranges that the file does not give, [`quantise`] chooses scales and integers, [`arena`] places activations, [`write`](mod@write) and [`pack`] make the
 //! bytes.
 
 pub mod arena;
@@ -42,7 +42,8 @@ use job::Job;
 
 use crate::data::Dataset;
 
-/// Compiles an ONNX file to the bytes of an `.rfm` file, calibrated on `data`. `name` is for people.
+/// Compiles an ONNX file to the bytes of an `.rfm` file, calibrated on `data` where the file itself does not give levels.
+/// `name` is for people.
 ///
 /// # Errors
 /// The node, option, data file or number that cannot be compiled.
@@ -66,8 +67,20 @@ pub fn compile_observed(
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Vec<u8>, CompileError> {
-    let job = Job::new(onnx, data, options)?;
+    run(&Job::new(onnx, Some(data), options)?, name, progress)
+}
+
+/// Compiles an ONNX file that gives the levels of its activations (QuantizeLinear and DequantizeLinear around each), which
+/// needs no images: the same file and options give the same bytes.
+///
+/// # Errors
+/// As [`compile`], and the first layer whose result has no levels.
+pub fn compile_quantised(onnx: &[u8], name: &str, options: &Options) -> Result<Vec<u8>, CompileError> {
+    run(&Job::new(onnx, None, options)?, name, &|_, _| {})
+}
+
+fn run(job: &Job<'_>, name: &str, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<u8>, CompileError> {
     let calibration = job.calibrate(progress)?;
-    let integer = quantise::quantise(&job.network, &job.input, &calibration)?;
-    job.assemble(name, &integer, &calibration)
+    let integer = quantise::quantise(&job.network, &job.input, calibration.as_ref())?;
+    job.assemble(name, &integer, calibration.as_ref())
 }

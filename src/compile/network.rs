@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
-use crate::onnx::Padding;
+use crate::onnx::{Conv, Dense, Levels, Padding};
 
 /// Index into [`Network::tensors`].
 pub type TensorId = usize;
@@ -21,6 +21,8 @@ pub struct Activation {
     pub border: usize,
     /// Name of the ONNX value it stands for.
     pub value: String,
+    /// The levels that the file gives for it, if it does.
+    pub levels: Option<Levels>,
 }
 
 impl Activation {
@@ -38,10 +40,32 @@ pub struct Window {
     pub weight: Array4<f32>,
     /// One per output.
     pub bias: Vec<f32>,
+    /// One per output, where the file gives integer weights: each weight is a multiple of it within ±127.
+    pub units: Option<Vec<f32>>,
     /// Step down and to the right.
     pub strides: (usize, usize),
     /// Zero padding of the input.
     pub padding: Padding,
+}
+
+impl Window {
+    /// That of a convolution.
+    pub fn conv(conv: &Conv) -> Self {
+        let weight = conv.weight.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+        let (bias, units) = (conv.bias.clone(), conv.units.clone());
+        Self { weight, bias, units, strides: conv.strides, padding: conv.padding }
+    }
+
+    /// That of a dense layer over `input`. ONNX flattens a map in order channel, row, column; here channels come last.
+    pub fn dense(dense: &Dense, input: &Activation) -> Self {
+        let (height, width, channels) = (input.height, input.width, input.channels);
+        let weight =
+            Array4::from_shape_fn((dense.weight.nrows(), height, width, channels), |(out, y, x, c)| {
+                dense.weight[[out, (c * height + y) * width + x]]
+            });
+        let (bias, units) = (dense.bias.clone(), dense.units.clone());
+        Self { weight, bias, units, strides: (1, 1), padding: Padding::default() }
+    }
 }
 
 /// What a layer computes.
@@ -121,6 +145,23 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// Name of the ONNX value that holds the logits.
     pub logits: String,
+    /// The levels that the file gives for them, if it does.
+    pub logit_levels: Option<Levels>,
     /// Number of classes.
     pub classes: usize,
+}
+
+impl Network {
+    /// Whether the file gives levels for any activation.
+    pub fn is_quantised(&self) -> bool {
+        self.tensors.iter().any(|tensor| tensor.levels.is_some())
+    }
+
+    /// Whether the file gives all levels that are needed: the image can take them from the noise, a maximum and a
+    /// join from what they read.
+    pub fn is_fully_quantised(&self) -> bool {
+        let takes_over = |layer: &Layer| matches!(layer.kind, Kind::MaxPool | Kind::Join { .. });
+        let has = |layer: &Layer| layer.output.is_none_or(|output| self.tensors[output].levels.is_some());
+        self.is_quantised() && self.layers.iter().all(|layer| takes_over(layer) || has(layer))
+    }
 }

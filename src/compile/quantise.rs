@@ -19,8 +19,11 @@ const TYPICAL: f64 = 96.0 / 255.0;
 /// Magnitude that a result of a layer must reach without saturating before the clamp: twice all levels.
 const RANGE: f64 = 512.0 / 255.0;
 
-/// The largest logit seen in calibration becomes this; the rule saturates four times higher.
+/// The largest logit seen in calibration becomes this.
 const LOGIT_LEVELS: f64 = 4096.0;
+
+/// The rule saturates so many times higher.
+const LOGIT_ROOM: f64 = 4.0;
 
 /// What an integer layer computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,21 +80,24 @@ pub struct Integer {
     pub logit_scale: f64,
 }
 
-/// Quantises every layer, in order.
+/// Quantises every layer, in order, to the levels that the file gives, or else over the calibrated range.
+///
+/// # Errors
+/// The layer whose numbers do not fit, or whose result has neither levels nor a calibrated range.
 pub fn quantise(
     network: &Network,
     input: &InputScale,
-    calibration: &Calibration,
+    calibration: Option<&Calibration>,
 ) -> Result<Integer, CompileError> {
     let integer = Integer { scales: vec![input.scale], layers: Vec::new(), logit_scale: 0.0 };
-    let ranges = ranges(network, calibration, input.scale);
+    let ranges = calibration.map(|calibration| ranges(network, calibration, input.scale)).unwrap_or_default();
     let mut quantiser = Quantiser { network, calibration, ranges, integer };
     for layer in &network.layers {
         let kind = match &layer.kind {
             Kind::Conv { window, residual } => quantiser.conv(layer, window, *residual)?,
             Kind::Add { other } => quantiser.add(layer, *other)?,
             Kind::GlobalAvgPool => quantiser.pool(layer)?,
-            Kind::MaxPool => quantiser.max_pool(layer),
+            Kind::MaxPool => quantiser.max_pool(layer)?,
             Kind::Join { other } => quantiser.join(layer, *other)?,
             Kind::Logits { window } => quantiser.logits(layer, window)?,
         };
@@ -102,8 +108,9 @@ pub fn quantise(
 
 struct Quantiser<'a> {
     network: &'a Network,
-    calibration: &'a Calibration,
-    /// One for each tensor.
+    /// What was measured; not needed where the file gives all levels.
+    calibration: Option<&'a Calibration>,
+    /// One for each tensor, if calibrated.
     ranges: Vec<(f64, f64)>,
     /// The layers before the current one, and the scales of all tensors made so far.
     integer: Integer,
@@ -117,7 +124,7 @@ impl Quantiser<'_> {
         residual: Option<TensorId>,
     ) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
-        let output = self.output(layer, input.scale * filter::coarsest(window) / MAX_FACTOR);
+        let output = self.output(layer, input.scale * filter::coarsest(window) / MAX_FACTOR)?;
         let residual = self.second(layer, residual, output)?;
         let gain = residual.map_or(0.0, |(tensor, _)| self.integer.scales[tensor].scale / output.scale);
         // A residual may pull the result back into range from as far as it reaches itself.
@@ -130,7 +137,7 @@ impl Quantiser<'_> {
 
     fn add(&mut self, layer: &Layer, other: Option<TensorId>) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
-        let output = self.output(layer, 0.0);
+        let output = self.output(layer, 0.0)?;
         let other = self.second(layer, other, output)?;
         Ok(IntegerKind::Add { rescale: rescale(layer, input, output)?, other })
     }
@@ -140,7 +147,7 @@ impl Quantiser<'_> {
         let map = &self.network.tensors[layer.input];
         let pixels = (map.height * map.width) as f64;
         let one = input.scale / pixels;
-        let output = self.output(layer, one / MAX_FACTOR);
+        let output = self.output(layer, one / MAX_FACTOR)?;
         let levels = f64::from(output.top);
         let requant = filter::requant(layer, one / output.scale, levels * TYPICAL, levels * RANGE)?;
         let bias = f64::from(requant.rounding()) - pixels * f64::from(input.zero_point);
@@ -148,17 +155,29 @@ impl Quantiser<'_> {
     }
 
     /// Values are passed on as they are.
-    fn max_pool(&mut self, layer: &Layer) -> IntegerKind {
-        self.integer.scales.push(self.integer.scales[layer.input]);
-        IntegerKind::MaxPool
+    fn max_pool(&mut self, layer: &Layer) -> Result<IntegerKind, CompileError> {
+        let input = self.integer.scales[layer.input];
+        match self.given() {
+            Some(other) if other != input => {
+                let [found, wanted] = [other, input]
+                    .map(|s| format!("scale {} and zero point {}", s.scale as f32, s.zero_point));
+                Err(CompileError::MaximumLevels { layer: layer.name.clone(), found, wanted })
+            }
+            _ => {
+                self.integer.scales.push(input);
+                Ok(IntegerKind::MaxPool)
+            }
+        }
     }
 
-    /// The scale covers what each operand can hold: nothing is clipped, and what has the widest range is copied.
+    /// Unless given, the scale covers what each operand can hold: nothing is clipped, and what has the widest range is
+    /// copied.
     fn join(&mut self, layer: &Layer, other: Option<TensorId>) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
         let ranges = layer.reads().map(|tensor| self.integer.scales[tensor].range());
         let (lo, hi) = ranges.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo.min(a), hi.max(b)));
-        let output = Scale::covering((if layer.relu { 0.0 } else { lo }, hi), input.top, 0.0);
+        let covering = Scale::covering((if layer.relu { 0.0 } else { lo }, hi), input.top, 0.0);
+        let output = self.given().unwrap_or(covering);
         self.integer.scales.push(output);
         let other = self.second(layer, other, output)?;
         Ok(IntegerKind::Join { rescale: rescale(layer, input, output)?, other })
@@ -166,21 +185,43 @@ impl Quantiser<'_> {
 
     fn logits(&mut self, layer: &Layer, window: &Window) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
-        let seen = f64::from(self.calibration.logits.max.max(-self.calibration.logits.min));
         let least = (input.scale * filter::coarsest(window) / MAX_FACTOR).max(f64::MIN_POSITIVE);
-        let scale = (seen / LOGIT_LEVELS).max(least);
+        let scale = (self.largest_logit(window, input) / LOGIT_LEVELS).max(least);
         self.integer.logit_scale = scale;
-        let target = Target { scale, typical: LOGIT_LEVELS / 2.0, reach: 4.0 * LOGIT_LEVELS };
+        let target = Target { scale, typical: LOGIT_LEVELS / 2.0, reach: LOGIT_ROOM * LOGIT_LEVELS };
         let filter = filter::quantise(layer, window, input, &self.usual(layer, window), &target)?;
         Ok(IntegerKind::Logits { filter })
     }
 
-    /// Fixes the scale of the tensor that `layer` makes: one level is at least `least`.
-    fn output(&mut self, layer: &Layer, least: f64) -> Scale {
-        let range = self.ranges[self.integer.scales.len()];
-        let scale = Scale::covering(range, self.integer.scales[layer.input].top, least);
+    /// What becomes [`LOGIT_LEVELS`]: the largest logit of the levels that the file gives, or that was seen, or a part
+    /// of the largest that the input's levels can make, so that even that one does not saturate.
+    fn largest_logit(&self, window: &Window, input: Scale) -> f64 {
+        if let Some(levels) = self.network.logit_levels {
+            let (lo, hi) = Scale::given(levels).range();
+            return hi.max(-lo);
+        }
+        if let Some(calibration) = self.calibration {
+            return f64::from(calibration.logits.max.max(-calibration.logits.min));
+        }
+        filter::largest_result(window, input.range()) / LOGIT_ROOM
+    }
+
+    /// The scale that the file gives for the next tensor.
+    fn given(&self) -> Option<Scale> {
+        self.network.tensors[self.integer.scales.len()].levels.map(Scale::given)
+    }
+
+    /// Fixes the scale of the tensor that `layer` makes: one level is at least `least`, unless it is given.
+    fn output(&mut self, layer: &Layer, least: f64) -> Result<Scale, CompileError> {
+        let tensor = self.integer.scales.len();
+        let top = self.integer.scales[layer.input].top;
+        let measured = self.ranges.get(tensor).map(|range| Scale::covering(*range, top, least));
+        let scale = self.given().or(measured).ok_or_else(|| CompileError::Levels {
+            layer: layer.name.clone(),
+            value: self.network.tensors[tensor].value.clone(),
+        })?;
         self.integer.scales.push(scale);
-        scale
+        Ok(scale)
     }
 
     /// The second operand of a sum or join with the rule that brings it to the scale of the result.
@@ -198,7 +239,10 @@ impl Quantiser<'_> {
         let output = layer.output.map(|output| &self.network.tensors[output]);
         let positions = output.map_or((1, 1), |output| (output.height, output.width));
         let input = &self.network.tensors[layer.input];
-        filter::usual(window, input, &self.calibration.means[layer.input], positions)
+        match self.calibration {
+            Some(calibration) => filter::usual(window, input, &calibration.means[layer.input], positions),
+            None => filter::usual(window, input, &vec![0.0; input.channels], positions),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Scales of activations.
 
+use crate::onnx::Levels;
+
 /// Real value of a stored u8: `scale * (u - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
@@ -17,6 +19,12 @@ impl Scale {
         let scale = ((hi - lo) / f64::from(top)).max(least).max(f64::MIN_POSITIVE);
         Self { scale, zero_point: (-lo / scale).round().clamp(0.0, f64::from(top)) as u8, top }
     }
+
+    /// The scale that a file gives: all eight bits.
+    pub fn given(levels: Levels) -> Self {
+        Self { scale: f64::from(levels.scale), zero_point: levels.zero_point, top: u8::MAX }
+    }
+
     /// The real values of the least and the largest level.
     pub fn range(&self) -> (f64, f64) {
         let real = |level: u8| self.scale * (f64::from(level) - f64::from(self.zero_point));

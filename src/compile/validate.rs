@@ -95,7 +95,7 @@ impl<'m, 'a> Comparison<'m, 'a> {
         }
         let meta = Meta::of(model)?;
         let graph = onnx::parse(onnx)?;
-        let channels = limits::check_image(&graph, data)?;
+        let channels = limits::check_image(&graph, Some(data))?;
         let values: Vec<&str> = meta.tensors.iter().skip(1).map(|tensor| tensor.value.as_str()).collect();
         let float = FloatModel::new(onnx, &graph, &[values, vec![meta.logits.value.as_str()]].concat())?;
         if [&meta.calibration.mean, &meta.calibration.std].iter().any(|list| list.len() != channels) {

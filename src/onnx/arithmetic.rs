@@ -58,6 +58,9 @@ impl Operands {
                 return Err("both operands are computed from the image".into());
             }
             (Value::Constant(_), Value::Constant(_)) => return Err("both operands are constants".into()),
+            (Value::Integers(..), _) | (_, Value::Integers(..)) => {
+                return Err("an operand holds the integers of a QuantizeLinear".into());
+            }
         };
         let (input, shape) = site.computed(at)?;
         let constants = per_channel(site.constant(1 - at)?, shape)?;

@@ -72,7 +72,7 @@ pub fn cast(site: &mut Site<'_>) -> Reason<Made> {
     site.attributes.ignore("saturate");
     let value = site.value(0)?;
     let kinds: &[DataType] = match &value {
-        Value::Node(_) => &[DataType::Float],
+        Value::Node(_) | Value::Integers(..) => &[DataType::Float],
         Value::Constant(constant) => {
             constant.as_ints()?;
             &[DataType::Int32, DataType::Int64]

@@ -96,6 +96,8 @@ pub struct Conv {
     pub strides: (usize, usize),
     /// Zero padding of the input.
     pub padding: Padding,
+    /// One per output channel, where the file gives integer weights: each weight is a multiple of it within ±127.
+    pub units: Option<Vec<f32>>,
 }
 
 /// Fully connected layer: `y = W x + b`.
@@ -105,6 +107,17 @@ pub struct Dense {
     pub weight: Array2<f32>,
     /// One per output.
     pub bias: Vec<f32>,
+    /// One per output, where the file gives integer weights: each weight is a multiple of it within ±127.
+    pub units: Option<Vec<f32>>,
+}
+
+/// Levels that a file gives for an activation: `scale * (u - zero_point)` for u in 0..=255, and nothing between.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Levels {
+    /// Real value of one level, positive and finite.
+    pub scale: f32,
+    /// The level that stands for zero.
+    pub zero_point: u8,
 }
 
 /// `y = mul[c] x + add[c]` for channel c: batch normalisation, or normalisation by constants.
@@ -157,6 +170,8 @@ pub enum Op {
     Concat,
     /// Map to vector, in order channel, row, column.
     Flatten,
+    /// Rounded to levels: a QuantizeLinear and the DequantizeLinear behind it.
+    Quantise(Levels),
 }
 
 /// One layer.

@@ -14,6 +14,7 @@ const MAX_WINDOW: i64 = u8::MAX as i64;
 pub fn conv(site: &mut Site<'_>) -> Reason<Made> {
     let (input, channels, height, width) = site.map(0)?;
     let weight = array4(site.constant(1)?)?;
+    let units = units(site.constant(1)?, 0, weight.dim().0)?;
     let (out, fan_in, kernel_h, kernel_w) = weight.dim();
     site.attributes.require_int("group", 1, 1)?;
     site.attributes.require_all("dilations", 1)?;
@@ -45,7 +46,7 @@ pub fn conv(site: &mut Site<'_>) -> Reason<Made> {
         height: size(height, padding.top + padding.bottom, kernel_h, strides.0)?,
         width: size(width, padding.left + padding.right, kernel_w, strides.1)?,
     };
-    Ok(Made::layer(Op::Conv(Conv { weight, bias, strides, padding }), vec![input], shape))
+    Ok(Made::layer(Op::Conv(Conv { weight, bias, strides, padding, units }), vec![input], shape))
 }
 
 /// `auto_pad` and `pads`. SAME gives `ceil(size / stride)` outputs, the odd pixel below (UPPER) or above (LOWER).
@@ -95,16 +96,18 @@ pub fn gemm(site: &mut Site<'_>) -> Reason<Made> {
     let beta = site.attributes.float("beta")?.unwrap_or(1.0);
     site.attributes.require_int("transA", 0, 0)?;
     let weight = array2(site.constant(1)?)?;
-    let weight = match site.attributes.int("transB")?.unwrap_or(0) {
-        0 => weight.reversed_axes(),
-        _ => weight,
+    let (weight, outputs) = match site.attributes.int("transB")?.unwrap_or(0) {
+        0 => (weight.reversed_axes(), 1),
+        _ => (weight, 0),
     };
+    let units = units(site.constant(1)?, outputs, weight.nrows())?;
+    let units = units.map(|units| units.into_iter().map(|unit| unit * alpha.abs()).collect());
     let bias = match site.optional_constant(2)? {
         Some(bias) => per_channel(bias, weight.nrows())?,
         None => vec![0.0; weight.nrows()],
     };
     let bias = bias.into_iter().map(|b| beta * b).collect();
-    dense(input, features, weight.mapv(|w| alpha * w), bias)
+    dense(input, features, Dense { weight: weight.mapv(|w| alpha * w), bias, units })
 }
 
 /// MatMul of a vector per sample by a constant matrix.
@@ -112,7 +115,8 @@ pub fn mat_mul(site: &mut Site<'_>) -> Reason<Made> {
     let (input, features) = vector(site)?;
     let weight = array2(site.constant(1)?)?.reversed_axes();
     let bias = vec![0.0; weight.nrows()];
-    dense(input, features, weight, bias)
+    let units = units(site.constant(1)?, 1, weight.nrows())?;
+    dense(input, features, Dense { weight, bias, units })
 }
 
 fn vector(site: &Site<'_>) -> Reason<(usize, usize)> {
@@ -122,13 +126,25 @@ fn vector(site: &Site<'_>) -> Reason<(usize, usize)> {
     }
 }
 
-fn dense(input: usize, features: usize, weight: Array2<f32>, bias: Vec<f32>) -> Reason<Made> {
-    let (out, fan_in) = weight.dim();
+fn dense(input: usize, features: usize, dense: Dense) -> Reason<Made> {
+    let (out, fan_in) = dense.weight.dim();
     if fan_in != features {
         return Err(format!("the weight wants {fan_in} features, the input has {features}"));
     }
-    let op = Op::Dense(Dense { weight, bias });
-    Ok(Made::layer(op, vec![input], Shape::Vector(out)))
+    Ok(Made::layer(Op::Dense(dense), vec![input], Shape::Vector(out)))
+}
+
+/// The units of integer weights, one for each of `count` outputs, which are the entries of axis `outputs`.
+fn units(weight: &Constant, outputs: usize, count: usize) -> Reason<Option<Vec<f32>>> {
+    match &weight.units {
+        None => Ok(None),
+        Some(units) if units.scales.len() == 1 => Ok(Some(vec![units.scales[0]; count])),
+        Some(units) if units.axis == outputs => Ok(Some(units.scales.clone())),
+        Some(units) => Err(format!(
+            "weight {} has a scale for each entry of axis {}, expected axis {outputs}, the outputs",
+            weight.name, units.axis
+        )),
+    }
 }
 
 /// BatchNormalization with its running statistics.

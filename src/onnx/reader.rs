@@ -12,7 +12,7 @@ use super::constant::Constant;
 use super::error::OnnxError;
 use super::graph::{Graph, MAX_SIDE, Node, Op, Shape};
 use super::site::{Made, Site, Value};
-use super::{Reason, arithmetic, dimensions, layers, pooling, shaping, upsampling};
+use super::{Reason, arithmetic, dimensions, layers, pooling, quantisation, shaping, upsampling};
 
 /// First operator set in which element-wise operators broadcast as they do today.
 const FIRST_OPSET: i64 = 7;
@@ -95,7 +95,7 @@ impl Reader {
             site.attributes.finish()?;
             if output.is_empty() { Err("has no output".to_owned()) } else { Ok(made) }
         });
-        let value = match made {
+        let value = match made.map(|made| self.merged(made)) {
             Ok(Made::Same(value)) => value,
             Ok(Made::Layer { op, inputs, shape }) => {
                 let op_type = proto.op_type.clone();
@@ -121,6 +121,14 @@ impl Reader {
         }
     }
 
+    /// Some exporters give each reader of a quantised value its own DequantizeLinear: those are one node.
+    fn merged(&self, made: Made) -> Made {
+        let Made::Layer { op, inputs, .. } = &made else { return made };
+        let same =
+            |node: &Node| matches!(node.op, Op::Quantise(_)) && node.op == **op && node.inputs == *inputs;
+        self.nodes.iter().position(same).map_or(made, |id| Made::Same(Value::Node(id)))
+    }
+
     fn site<'a>(&self, proto: &'a NodeProto, name: &str) -> Result<Site<'a>, OnnxError> {
         let mut inputs = Vec::with_capacity(proto.input.len());
         for input in &proto.input {
@@ -132,7 +140,7 @@ impl Reader {
                 OnnxError::Model(format!("node {name} reads {input}, which nothing before it defines"))
             })?;
             let shape = match value {
-                Value::Node(id) => Some(self.nodes[*id].shape),
+                Value::Node(id) | Value::Integers(id, _) => Some(self.nodes[*id].shape),
                 Value::Constant(_) => None,
             };
             inputs.push(Some((value.clone(), shape)));
@@ -149,6 +157,9 @@ impl Reader {
             Some(Value::Node(id)) => Ok(Graph { nodes: self.nodes, output: *id }.pruned()),
             Some(Value::Constant(_)) => {
                 Err(OnnxError::Model(format!("output {} is a constant", output.name)))
+            }
+            Some(Value::Integers(..)) => {
+                Err(OnnxError::Model(format!("output {} is quantised, expected floats", output.name)))
             }
             None => Err(OnnxError::Model(format!("nothing defines the output {}", output.name))),
         }
@@ -222,6 +233,8 @@ fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made
         "Concat" if site.is_computed(0) => shaping::concat(site),
         "Concat" => dimensions::concat(site, output),
         "Cast" => dimensions::cast(site),
+        "QuantizeLinear" => quantisation::quantize(site, output),
+        "DequantizeLinear" => quantisation::dequantize(site, output),
         _ => Err("the operator is not supported".into()),
     }
 }

@@ -7,7 +7,7 @@ use tract_onnx::pb::NodeProto;
 use super::Reason;
 use super::attributes::Attributes;
 use super::constant::Constant;
-use super::graph::{NodeId, Op, Shape};
+use super::graph::{Levels, NodeId, Op, Shape};
 
 /// What a name in the file stands for.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub enum Value {
     Constant(Rc<Constant>),
     /// Computed from the image.
     Node(NodeId),
+    /// What QuantizeLinear makes of a computed value: integers that only DequantizeLinear may read.
+    Integers(NodeId, Levels),
 }
 
 /// What a node of the file turns into.
@@ -55,6 +57,12 @@ impl<'a> Site<'a> {
     pub fn new(proto: &'a NodeProto, inputs: Vec<Input>) -> Self {
         Self { attributes: Attributes::of(proto), inputs }
     }
+
+    /// Shape of the computed value at `index`.
+    pub fn shape(&self, index: usize) -> Option<Shape> {
+        self.inputs.get(index)?.as_ref()?.1
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs.len()
@@ -78,6 +86,9 @@ impl<'a> Site<'a> {
     pub fn computed(&self, index: usize) -> Reason<(NodeId, Shape)> {
         match self.inputs.get(index) {
             Some(Some((Value::Node(id), Some(shape)))) => Ok((*id, *shape)),
+            Some(Some((Value::Integers(..), _))) => Err(format!(
+                "input {index} holds the integers of a QuantizeLinear; expected a DequantizeLinear between"
+            )),
             Some(Some(_)) => {
                 Err(format!("input {index} is a constant, expected a value computed from the image"))
             }
@@ -98,7 +109,7 @@ impl<'a> Site<'a> {
         match self.optional(index) {
             None => Ok(None),
             Some(Value::Constant(constant)) => Ok(Some(constant)),
-            Some(Value::Node(_)) => {
+            Some(Value::Node(_) | Value::Integers(..)) => {
                 Err(format!("input {index} is computed from the image, expected a constant"))
             }
         }

@@ -110,3 +110,13 @@ fn every_verb_shows_examples() {
         assert!(help.contains("Examples:\n  ringfence ") && help.contains("--json"), "{verb}");
     }
 }
+
+#[test]
+fn a_float_network_needs_images_to_compile() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("out.rfm");
+    let onnx = concat!(env!("CARGO_MANIFEST_DIR"), "/models/signs-resnet8-s025.onnx");
+    let error = ringfence(&["compile", onnx, "--sigma", "0.25", "-o", out.to_str().unwrap()]).error(2);
+    assert!(error.contains("layer stem.conv: the file gives no levels for its result stem.relu"), "{error}");
+    assert!(error.contains("--calibrate") && !out.exists(), "{error}");
+}

@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use ringfence::compile::CompileError;
 use ringfence::data::DataError;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,12 @@ pub enum Error {
     /// Settings that contradict each other or the data.
     #[error("{0}")]
     Settings(String),
+    /// What the compiler says of a network.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The integer network could not be run.
+    #[error("integer network: {0}")]
+    Integer(String),
     /// No CUDA device can be used.
     #[error("--device {device}: {reason}")]
     Device {

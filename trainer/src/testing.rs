@@ -1,5 +1,9 @@
-//! A tiny data set for tests.
+//! A tiny data set and a trained-looking network for tests.
 
+use crate::nets::{ConvNorm, ResNet};
+use crate::random::Normals;
+use burn::module::{Param, RunningState};
+use burn::tensor::{Device, Tensor, TensorData};
 use ringfence::data::{DataError, Dataset, Shape};
 use std::sync::LazyLock;
 
@@ -38,4 +42,28 @@ impl Dataset for Toy {
         }
         Ok(label)
     }
+}
+
+/// Moves every statistic and affine parameter of a network off its initial value.
+pub fn perturb(net: &mut ResNet, random: &mut Normals) {
+    perturb_layer(&mut net.stem, random);
+    for block in &mut net.blocks {
+        perturb_layer(&mut block.first, random);
+        perturb_layer(&mut block.second, random);
+        if let Some(layer) = &mut block.shortcut {
+            perturb_layer(layer, random);
+        }
+    }
+}
+
+fn perturb_layer(layer: &mut ConvNorm, random: &mut Normals) {
+    let [channels] = layer.norm.gamma.shape().dims();
+    let mut values = |base: f32, spread: f32| {
+        let v: Vec<f32> = (0..channels).map(|_| base + spread * random.draw()).collect();
+        Tensor::<1>::from_data(TensorData::new(v, [channels]), &Device::flex())
+    };
+    layer.norm.gamma = Param::from_tensor(values(1.0, 0.2));
+    layer.norm.beta = Param::from_tensor(values(0.0, 0.3));
+    layer.norm.running_mean = RunningState::new(values(0.0, 0.3));
+    layer.norm.running_var = RunningState::new(values(1.0, 0.1).abs());
 }

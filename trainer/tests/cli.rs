@@ -61,7 +61,9 @@ fn bad_arguments_are_explained() {
         ["train", "--net", "resnet8", "--data", &missing, "--sigma", "0", "--epochs", "1", "--out", out];
     assert!(error(&bad_data).contains("nothing"));
     assert!(error(&["train", "--net", "resnet9"]).contains("resnet9"));
-    let method = error(&["train", "--net", "resnet8", "--data", "signs", "--epochs", "1", "--out", out, "--method", "x"]);
+    let method = error(&[
+        "train", "--net", "resnet8", "--data", "signs", "--epochs", "1", "--out", out, "--method", "x",
+    ]);
     assert!(method.contains("consistency") && method.contains("trades"), "{method}");
     let preset = error(&["train", "--data", "signs", "--out", out, "--preset", "x"]);
     assert!(preset.contains("cohen-s050"), "{preset}");

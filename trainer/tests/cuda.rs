@@ -31,7 +31,8 @@ fn gradients(device: &Device, path: Path) -> Vec<Vec<f32>> {
     };
     let autodiff = device.clone().autodiff();
     let net = Network::new(&spec, &autodiff, 5);
-    let pixels: Vec<f32> = (0..16 * 3072u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 16_777_216.0).collect();
+    let pixels: Vec<f32> =
+        (0..16 * 3072u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 16_777_216.0).collect();
     let images = Tensor::<4>::from_data(TensorData::new(pixels, [16, 3, 32, 32]), &autodiff);
     let labels = Tensor::<1, Int>::arange(0..16, &autodiff).remainder_scalar(10);
     let loss = cross_entropy(net.forward(&spec, images, Pass::quiet(path)), &labels).mean();

@@ -3,6 +3,7 @@
 mod accuracy;
 mod folding;
 mod parts;
+mod quantised;
 mod structure;
 
 use crate::data::{DataError, Dataset, Shape};

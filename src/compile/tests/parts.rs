@@ -5,7 +5,7 @@ use ringfence_runtime::ops;
 use ringfence_runtime::plan::Rescale as Rule;
 
 use super::super::arena::{Lifetime, lower_bound, smallest};
-use super::super::input::input_scale;
+use super::super::input::{input_scale, noisy_scale};
 use super::super::options::TableSpec;
 use super::super::range::{Extremes, Histogram};
 use super::super::requant::{Requant, Rescale};
@@ -58,7 +58,7 @@ proptest! {
     fn the_input_rule_rounds_to_the_nearest_level(mul in 0.5..6.0f64, add in -3.0..0.5f64, sigma in 0.05..1.0f64, m in -1000i16..1255, seven: bool) {
         let affine = Affine { mul: vec![mul, mul * 0.9], add: vec![add, add + 0.1] };
         let top = if seven { 127 } else { 255 };
-        let input = input_scale(&affine, sigma, top).unwrap();
+        let input = input_scale(&affine, noisy_scale(&affine, sigma, top)).unwrap();
         for (c, (rule_mul, rule_add)) in input.rules.iter().enumerate() {
             let u = ((i64::from(m) * i64::from(*rule_mul) + i64::from(*rule_add)) >> 16).clamp(0, i64::from(top));
             let real = affine.mul[c] * f64::from(m) / 255.0 + affine.add[c];
@@ -74,13 +74,9 @@ fn factors_out_of_reach_are_refused() {
     assert_eq!(Requant::choose(2f64.powi(-60), 96.0, 512.0), None);
     assert_eq!(Rescale::choose(128.0), None);
     let negative = Affine { mul: vec![-1.0], add: vec![1.0] };
-    assert!(input_scale(&negative, 0.25, 255).unwrap_err().to_string().contains("normalisation factor -1"));
-    assert!(
-        input_scale(&Affine::identity(5), 0.25, 255)
-            .unwrap_err()
-            .to_string()
-            .contains("channels 5, at most 4")
-    );
+    let fail = |affine: &Affine| input_scale(affine, noisy_scale(affine, 0.25, 255)).unwrap_err().to_string();
+    assert!(fail(&negative).contains("normalisation factor -1"));
+    assert!(fail(&Affine::identity(5)).contains("channels 5, at most 4"));
 }
 
 #[test]

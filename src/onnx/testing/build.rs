@@ -46,6 +46,35 @@ impl Builder {
         name
     }
 
+    /// Adds an initializer of any integer type (INT8, UINT8, INT32, typed field) and returns its name.
+    pub fn typed(&mut self, kind: DataType, dims: &[usize], values: &[i32]) -> String {
+        let name = format!("w{}", self.graph.initializer.len());
+        self.graph.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: dims.iter().map(|dim| *dim as i64).collect(),
+            data_type: kind as i32,
+            int32_data: values.to_vec(),
+            ..TensorProto::default()
+        });
+        name
+    }
+
+    /// QuantizeLinear and DequantizeLinear with one scale and a zero point of type UINT8.
+    pub fn levels(&mut self, x: &str, scale: f32, zero_point: u8) -> String {
+        let scale = self.weights(&[], &[scale]);
+        let zero = self.typed(DataType::Uint8, &[], &[zero_point.into()]);
+        let q = self.node("QuantizeLinear", &[x, &scale, &zero], vec![]);
+        self.node("DequantizeLinear", &[&q, &scale, &zero], vec![])
+    }
+
+    /// Integer weights of type INT8 behind a DequantizeLinear with one scale for each entry of `axis`.
+    pub fn integer_weights(&mut self, dims: &[usize], values: &[i32], scales: &[f32], axis: i64) -> String {
+        let weights = self.typed(DataType::Int8, dims, values);
+        let zeros = self.typed(DataType::Int8, &[scales.len()], &vec![0; scales.len()]);
+        let scales = self.weights(&[scales.len()], scales);
+        self.node("DequantizeLinear", &[&weights, &scales, &zeros], vec![int("axis", axis)])
+    }
+
     /// Adds a node named `n<index>` and returns the name of its output.
     pub fn node(&mut self, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
         let index = self.graph.node.len();

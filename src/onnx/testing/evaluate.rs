@@ -53,6 +53,11 @@ pub fn evaluate(graph: &Graph, image: &[f32]) -> Vec<f64> {
             }
             Op::Concat => [input(0), input(1)].concat(),
             Op::Flatten => input(0).to_vec(),
+            Op::Quantise(levels) => {
+                let (scale, zero) = (f64::from(levels.scale), f64::from(levels.zero_point));
+                let level = |x: f64| ((x / scale).round_ties_even() + zero).clamp(0.0, 255.0);
+                input(0).iter().map(|x| scale * (level(*x) - zero)).collect()
+            }
         };
         values.push(value);
     }

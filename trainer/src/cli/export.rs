@@ -3,6 +3,7 @@
 use super::{device, evaluate};
 use crate::error::Error;
 use crate::export::{Accuracy, Card, to_onnx, write_whole};
+use crate::quantise;
 use crate::train::checkpoint;
 use burn::tensor::Device;
 use ringfence::data;
@@ -12,9 +13,10 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ringfence-trainer export runs/signs -o models/signs-resnet8-s025.onnx
-  ringfence-trainer export runs/c10 --data cifar10:cifar -o models/cifar10-resnet20-s025.onnx")]
+  ringfence-trainer export runs/c10 --data cifar10:cifar -o models/cifar10-resnet20-s025.onnx
+  ringfence-trainer export runs/c10-int8 -o models/cifar10-resnet20-s025-int8.onnx")]
 pub struct Args {
-    /// Checkpoint folder, or a run's folder for its newest checkpoint
+    /// Checkpoint folder, or a run's folder for its newest checkpoint; or the folder of `quantise`
     checkpoint: PathBuf,
     /// ONNX file to write; the card goes beside it as NAME.json
     #[arg(short, long, value_name = "NAME.onnx")]
@@ -45,6 +47,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         (Some(extension), Some(stem)) if extension == "onnx" => stem,
         _ => return Err(Error::Settings(format!("-o {}: expected a file NAME.onnx", args.output.display()))),
     };
+    if quantise::checkpoint::is_in(&args.checkpoint) {
+        return quantised(args, name);
+    }
     let (device, path) = device::open(&args.device)?;
     let folder = checkpoint::resolve(&args.checkpoint)?;
     let state = checkpoint::read_state(&folder)?;
@@ -59,9 +64,31 @@ pub fn run(args: &Args) -> Result<(), Error> {
         let [clean, noisy] = evaluate::scores(&folder, &state, &images, sigma, NOISE_SEED, (&device, path))?;
         Some(Accuracy { images: images.len(), clean, noisy })
     };
-    write_whole(&args.output, &onnx)?;
-    let card = args.output.with_extension("json");
-    Card::new(name, &onnx, &state, net.parameters(), test).write(&card)?;
-    println!("{} ({} bytes) and {}", args.output.display(), onnx.len(), card.display());
+    write(args, &onnx, &Card::new(name, &onnx, &state, net.parameters(), test))
+}
+
+/// Exports a network after `quantise`, whose accuracy is that of its integers.
+fn quantised(args: &Args, name: &str) -> Result<(), Error> {
+    let (state, net) = quantise::checkpoint::load(&args.checkpoint, &Device::flex())?;
+    let (spec, levels) = (&state.float.net, &state.levels);
+    let onnx = quantise::to_onnx(&quantise::round(&net, levels)?, levels, spec, name)?;
+    let test = if args.no_accuracy {
+        None
+    } else {
+        let data = args.data.as_ref().unwrap_or(&state.settings.data);
+        let images = evaluate::read(data, data::Split::Test, None, &state.float)?;
+        let score = |sigma| quantise::evaluate(&net, levels, spec, &images, sigma, NOISE_SEED);
+        let (clean, noisy) = (score(0.0)?, score(state.settings.augmentation.sigma)?);
+        Some(Accuracy { images: images.len(), clean, noisy })
+    };
+    let card = Card::new(name, &onnx, &state.float, net.parameters(), test).quantised(&state);
+    write(args, &onnx, &card)
+}
+
+fn write(args: &Args, onnx: &[u8], card: &Card) -> Result<(), Error> {
+    write_whole(&args.output, onnx)?;
+    let path = args.output.with_extension("json");
+    card.write(&path)?;
+    println!("{} ({} bytes) and {}", args.output.display(), onnx.len(), path.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The command line: `train`, `methods`, `evaluate`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `export`.
 
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
@@ -6,6 +6,7 @@ mod device;
 mod evaluate;
 mod export;
 mod methods;
+mod quantise;
 mod recipe;
 mod train;
 
@@ -26,9 +27,11 @@ enum Command {
     Train(train::Args),
     /// List training methods and published recipes
     Methods(methods::Args),
+    /// Fine-tune a float network on the integers that the runtime computes
+    Quantise(quantise::Args),
     /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
     Evaluate(evaluate::Args),
-    /// Write a checkpoint as an ONNX file and a JSON card
+    /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
     Export(export::Args),
 }
 
@@ -40,6 +43,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Train(args) => with_threads(args.threads, || train::run(&args)),
         Command::Methods(args) => methods::run(&args),
+        Command::Quantise(args) => with_threads(args.threads, || quantise::run(&args)),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
     }

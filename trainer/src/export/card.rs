@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::methods::Choice;
 use crate::nets::NetSpec;
+use crate::quantise::checkpoint::State as QuantisedState;
 use crate::train::checkpoint::State;
 use crate::train::{Decay, Rule, Score, Settings};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// Accuracy of the float network on the test images.
+/// Accuracy on the test images: of the float network, or of the integers if the card says `quantised`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Accuracy {
     /// Test images.
@@ -45,10 +46,25 @@ pub struct Card<'a> {
     settings: Settings,
     /// On held-out training images, with noise.
     validation_accuracy: Option<f64>,
-    /// Float network.
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Accuracy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantised: Option<Quantised>,
     trainer: &'static str,
+}
+
+/// How a network was fine-tuned on integers; the other fields of the card are those of the float network.
+#[derive(Debug, Serialize)]
+struct Quantised {
+    epochs: u32,
+    steps: u64,
+    train_seconds: f64,
+    learning_rate: f64,
+    momentum: f64,
+    weight_decay: f64,
+    batch: usize,
+    /// On held-out training images, with noise.
+    validation_accuracy: Option<f64>,
 }
 
 /// A spec without the path on the machine that trained: `cifar10:DIR`.
@@ -150,8 +166,26 @@ impl<'a> Card<'a> {
             settings: Settings { data, ..settings.clone() },
             validation_accuracy: state.validation,
             test,
+            quantised: None,
             trainer: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    /// The card of the same network after `quantise`.
+    #[must_use]
+    pub fn quantised(mut self, state: &QuantisedState) -> Self {
+        let settings = &state.settings;
+        self.quantised = Some(Quantised {
+            epochs: state.epoch,
+            steps: state.step,
+            train_seconds: state.seconds.round(),
+            learning_rate: settings.schedule.rate,
+            momentum: settings.momentum,
+            weight_decay: settings.weight_decay,
+            batch: settings.batch,
+            validation_accuracy: state.validation,
+        });
+        self
     }
 
     /// Writes the card, through a scratch file and a rename.

@@ -81,11 +81,31 @@ impl Graph {
 
     /// A float constant of extents `dims`, in row-major order.
     pub fn constant(&mut self, name: &str, dims: &[usize], values: &[f32]) -> Value {
+        self.tensor(name, dims, DataType::Float, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    /// A constant of signed bytes.
+    pub fn int8(&mut self, name: &str, dims: &[usize], values: &[i8]) -> Value {
+        self.tensor(name, dims, DataType::Int8, values.iter().map(|v| v.cast_unsigned()).collect())
+    }
+
+    /// A constant of unsigned bytes.
+    pub fn uint8(&mut self, name: &str, dims: &[usize], values: &[u8]) -> Value {
+        self.tensor(name, dims, DataType::Uint8, values.to_vec())
+    }
+
+    /// A constant of integers of 32 bits.
+    pub fn int32(&mut self, name: &str, dims: &[usize], values: &[i32]) -> Value {
+        self.tensor(name, dims, DataType::Int32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    /// A constant from its values in row-major order, little endian.
+    fn tensor(&mut self, name: &str, dims: &[usize], kind: DataType, raw_data: Vec<u8>) -> Value {
         self.constants.push(TensorProto {
             name: name.into(),
             dims: dims.iter().map(|&d| d as i64).collect(),
-            data_type: DataType::Float as i32,
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            data_type: kind as i32,
+            raw_data,
             ..Default::default()
         });
         Value(name.into())

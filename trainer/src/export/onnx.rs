@@ -11,7 +11,10 @@ use burn::tensor::Tensor;
 use prost::Message;
 
 /// Row-major values of a tensor.
-fn floats<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+///
+/// # Errors
+/// When they are not of type f32.
+pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
     tensor
         .into_data()
         .try_into_vec()

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::nets::{Architecture, ConvNorm, NetSpec, Network, Path, ResNet};
+use crate::nets::{Architecture, NetSpec, Network, Path, ResNet};
 use crate::random::{Normals, Stream, stream};
-use burn::module::{Param, RunningState};
+use crate::testing::perturb;
 use burn::tensor::{Device, Tensor, TensorData};
 use tract_onnx::prelude::*;
 
@@ -19,32 +19,12 @@ fn spec() -> NetSpec {
     }
 }
 
-/// Moves every statistic and affine parameter off its initial value.
-fn perturb(layer: &mut ConvNorm, random: &mut Normals) {
-    let [channels] = layer.norm.gamma.shape().dims();
-    let mut values = |base: f32, spread: f32| {
-        let v: Vec<f32> = (0..channels).map(|_| base + spread * random.draw()).collect();
-        Tensor::<1>::from_data(TensorData::new(v, [channels]), &Device::flex())
-    };
-    layer.norm.gamma = Param::from_tensor(values(1.0, 0.2));
-    layer.norm.beta = Param::from_tensor(values(0.0, 0.3));
-    layer.norm.running_mean = RunningState::new(values(0.0, 0.3));
-    layer.norm.running_var = RunningState::new(values(1.0, 0.1).abs());
-}
-
 #[test]
 fn tract_gives_the_same_logits() {
     let (spec, device) = (spec(), Device::flex());
     let mut net = ResNet::new(&spec, &device, 9);
     let mut random = Normals::new(stream(1, Stream::Weights));
-    perturb(&mut net.stem, &mut random);
-    for block in &mut net.blocks {
-        perturb(&mut block.first, &mut random);
-        perturb(&mut block.second, &mut random);
-        if let Some(layer) = &mut block.shortcut {
-            perturb(layer, &mut random);
-        }
-    }
+    perturb(&mut net, &mut random);
     let pixels: Vec<f32> = (0..2 * 3 * 64).map(|_| 0.5 + 0.4 * random.draw()).collect();
     let images = Tensor::from_data(TensorData::new(pixels.clone(), [2, 3, 8, 8]), &device);
     let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();

@@ -112,7 +112,8 @@ mod tests {
             let loss = layer.weight.val().mul_scalar(2.0).sum();
             let mut gradients = GradientsParams::from_grads(loss.backward(), &layer);
             clip(&mut gradients, &layer, limit);
-            let values: Vec<f32> = gradients.get::<2>(layer.weight.id).unwrap().into_data().try_into_vec().unwrap();
+            let values: Vec<f32> =
+                gradients.get::<2>(layer.weight.id).unwrap().into_data().try_into_vec().unwrap();
             values[0]
         };
         assert_eq!(gradient(10.0), 2.0);

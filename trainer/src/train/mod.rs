@@ -20,3 +20,4 @@ pub use robust::robust_accuracy;
 pub use run::{Place, Split, train};
 pub use schedule::{Decay, Schedule};
 pub use settings::{Rule, Settings};
+pub use view::View;

@@ -39,6 +39,17 @@ pub struct Place<'a> {
     pub stop: &'a AtomicBool,
 }
 
+/// What nobody sets.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl<'a> Place<'a> {
+    /// One device, no progress bar, checkpoints after epochs only, nothing that stops it.
+    #[must_use]
+    pub fn new(out: &'a FilePath, device: &'a Device, path: Path) -> Self {
+        Self { out, device, shards: &[], path, progress: false, every: None, stop: &NEVER }
+    }
+}
+
 /// Images to fit and images to watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Split<'a> {

@@ -94,8 +94,7 @@ impl Bench {
         stop: &AtomicBool,
         shards: &[Device],
     ) -> Result<checkpoint::State, Error> {
-        let (device, path) = (&Device::flex(), Path::Fused);
-        let place = Place { out, device, shards, path, progress: false, every: None, stop };
+        let place = Place { shards, stop, ..Place::new(out, &Device::flex(), Path::Fused) };
         let split = Split { train: &self.train, validation: &self.validation };
         train(&self.net, &self.settings, split, place, resume, until)
     }

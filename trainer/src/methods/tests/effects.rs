@@ -10,7 +10,6 @@ use crate::train::{
 };
 use ringfence::data::{DataError, Dataset, Shape};
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicBool;
 
 /// 3x8x8 images of two classes: brightness .5 -+ `strong`, a checkerboard of -+ `frail`, noise of .02 an image and .1 a pixel.
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +93,7 @@ fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trai
     };
     let nothing = Images::read(&pictures, 0..0).unwrap();
     let run = |out: &std::path::Path, settings: &Settings| {
-        let (stop, path) = (&AtomicBool::new(false), Path::Fused);
-        let place = Place { out, device: &device, shards: &[], path, progress: false, every: None, stop };
+        let place = Place::new(out, &device, Path::Fused);
         let split = Split { train: &images, validation: &nothing };
         train(&spec, settings, split, place, false, None).unwrap();
         load_net(&checkpoint::resolve(out).unwrap(), &spec, &device).unwrap()
