@@ -23,16 +23,16 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Deviation of the noise on the pixel range [0, 1] that the classifier will be smoothed with
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     sigma: Option<f32>,
     /// Passes over the training images
     #[arg(long)]
     epochs: Option<u32>,
     /// Full learning rate [usual: 0.1]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Epochs of linear warm-up [usual: 1]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     warmup: Option<f64>,
     /// Divide the rate by ten at these epochs, instead of the cosine
     #[arg(long, value_delimiter = ',', value_name = "EPOCHS")]
@@ -41,19 +41,19 @@ pub struct Options {
     #[arg(long)]
     batch: Option<usize>,
     /// Nesterov momentum [usual: 0.9]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     momentum: Option<f64>,
     /// Use Adam instead of SGD
     #[arg(long)]
     adam: bool,
     /// Weight decay [usual: 5e-4]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Shorten the gradient to this Euclidean norm
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     clip: Option<f64>,
     /// Evaluate and export the running average of the weights with this decay, such as 0.999
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     average: Option<f64>,
     /// Begin with the weights of this run or checkpoint
     #[arg(long, value_name = "RUN")]
@@ -99,23 +99,23 @@ pub fn settings(options: &Options, data: &str) -> Result<(Architecture, Settings
         None => options.steps.clone(),
     };
     let decay = if steps.is_empty() { Decay::Cosine } else { Decay::Step { epochs: steps } };
+    let usual = Settings::usual(data, epochs);
     let settings = Settings {
-        data: data.into(),
         validation: options.validation,
         augmentation: Augmentation {
             crop: options.crop,
             flip: false,
             sigma: sigma(options, preset, &method)?,
         },
-        batch: options.batch.or(preset.map(|p| p.batch)).unwrap_or(128),
+        batch: options.batch.or(preset.map(|p| p.batch)).unwrap_or(usual.batch),
         schedule: Schedule {
-            rate: options.lr.or(preset.map(|p| p.rate)).unwrap_or(0.1),
-            warmup: options.warmup.unwrap_or(1.0),
+            rate: options.lr.or(preset.map(|p| p.rate)).unwrap_or(usual.schedule.rate),
+            warmup: options.warmup.unwrap_or(usual.schedule.warmup),
             epochs,
             decay,
         },
-        momentum: options.momentum.unwrap_or(0.9),
-        weight_decay: options.weight_decay.or(preset.map(|p| p.decay)).unwrap_or(5e-4),
+        momentum: options.momentum.unwrap_or(usual.momentum),
+        weight_decay: options.weight_decay.or(preset.map(|p| p.decay)).unwrap_or(usual.weight_decay),
         seed: options.seed,
         method,
         rule: if options.adam { Rule::Adam } else { Rule::Sgd },
@@ -123,6 +123,7 @@ pub fn settings(options: &Options, data: &str) -> Result<(Architecture, Settings
         average: options.average,
         from: options.from.clone(),
         teacher: options.teacher.clone(),
+        ..usual
     };
     Ok((net, settings))
 }

@@ -233,14 +233,13 @@ fn gradients_end_where_values_are_clipped() {
 
 fn settings() -> Settings {
     Settings {
-        data: Toy.spec(),
         validation: 6,
         augmentation: Augmentation { crop: 0, flip: false, sigma: SIGMA },
         batch: 6,
         schedule: Schedule { rate: 0.01, warmup: 0.0, epochs: 8, decay: Decay::Cosine },
-        momentum: 0.9,
         weight_decay: 0.0,
         seed: 3,
+        ..Settings::usual("toy", 8)
     }
 }
 
@@ -250,19 +249,11 @@ fn a_short_run_lowers_the_loss_and_comes_back_from_its_file() {
     let [train, validation] = [0..18, 18..24].map(|range| Images::read(&Toy, range).unwrap());
     let folder = tempfile::tempdir().unwrap();
     let (net, levels) = start(&spec);
-    let schema = FloatState::SCHEMA.into();
-    let float = FloatState {
-        schema,
-        net: spec.clone(),
-        settings: settings.clone(),
-        epoch: 1,
-        step: 1,
-        seconds: 0.0,
-        validation: None,
-    };
+    let float = FloatState { epoch: 1, step: 1, ..FloatState::new(&spec, &settings) };
     let before = evaluate(&net, &levels, &spec, &train, SIGMA, 7).unwrap();
     let start = || Start { float: float.clone(), net: net.clone(), levels: levels.clone() };
-    let place = Place::new(folder.path(), &Device::flex(), Path::Fused);
+    let device = Device::flex();
+    let place = Place::new(folder.path(), &device, Path::Fused);
     let split = Split { train: &train, validation: &validation };
     let state = fine_tune(start(), &settings, split, place).unwrap();
     assert_eq!((state.epoch, state.step, state.validation.is_some()), (8, 24, true));

@@ -1,6 +1,6 @@
 //! Everything that determines a run's weights but the code and the machine's rounding.
 
-use super::schedule::Schedule;
+use super::schedule::{Decay, Schedule};
 use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::Choice;
@@ -61,6 +61,27 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The usual values for `epochs` epochs on `data`: noisy copies without noise, a cosine after one epoch of warm-up.
+    #[must_use]
+    pub fn usual(data: &str, epochs: u32) -> Self {
+        Self {
+            data: data.into(),
+            validation: 1000,
+            augmentation: Augmentation { crop: 4, flip: false, sigma: 0.0 },
+            batch: 128,
+            schedule: Schedule { rate: 0.1, warmup: 1.0, epochs, decay: Decay::Cosine },
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            seed: 1,
+            method: Choice::default(),
+            rule: Rule::Sgd,
+            clip: None,
+            average: None,
+            from: None,
+            teacher: None,
+        }
+    }
+
     /// Checks every number's range.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use super::*;
 use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
 use crate::export::to_onnx;
-use crate::methods::Choice;
 use crate::nets::{Architecture, NetSpec, Path};
 use crate::testing::Toy;
 use burn::tensor::Device;
@@ -66,12 +65,7 @@ fn bench() -> Bench {
         momentum: 0.9,
         weight_decay: 5e-4,
         seed: 3,
-        method: Choice::default(),
-        rule: Rule::Sgd,
-        clip: None,
-        average: None,
-        from: None,
-        teacher: None,
+        ..Settings::usual("", 2)
     };
     Bench { train, validation, net, settings }
 }
@@ -94,7 +88,8 @@ impl Bench {
         stop: &AtomicBool,
         shards: &[Device],
     ) -> Result<checkpoint::State, Error> {
-        let place = Place { shards, stop, ..Place::new(out, &Device::flex(), Path::Fused) };
+        let device = Device::flex();
+        let place = Place { shards, stop, ..Place::new(out, &device, Path::Fused) };
         let split = Split { train: &self.train, validation: &self.validation };
         train(&self.net, &self.settings, split, place, resume, until)
     }

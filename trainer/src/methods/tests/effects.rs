@@ -5,9 +5,7 @@ use super::*;
 use crate::attacks::{Norm, Pgd, Start};
 use crate::data::{Augmentation, Images};
 use crate::train::checkpoint::{self, load_net};
-use crate::train::{
-    Decay, Place, Rule, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train,
-};
+use crate::train::{Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train};
 use ringfence::data::{DataError, Dataset, Shape};
 use std::sync::LazyLock;
 
@@ -76,20 +74,14 @@ fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trai
     let changes: Vec<String> = changes.iter().map(|c| (*c).into()).collect();
     let teacher = (name == "cat-rs").then(|| dir.path().join("teacher"));
     let settings = |name: &str, changes: &[String], teacher| Settings {
-        data: "pictures".into(),
         validation: 0,
         augmentation: Augmentation { crop: 0, flip: false, sigma },
         batch: 16,
         schedule: Schedule { rate: 0.05, warmup: 0.5, epochs: 6, decay: Decay::Cosine },
-        momentum: 0.9,
-        weight_decay: 5e-4,
         seed: 3,
         method: Choice::new(name, changes).unwrap(),
-        rule: Rule::Sgd,
-        clip: None,
-        average: None,
-        from: None,
         teacher,
+        ..Settings::usual("pictures", 6)
     };
     let nothing = Images::read(&pictures, 0..0).unwrap();
     let run = |out: &std::path::Path, settings: &Settings| {
