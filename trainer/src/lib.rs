@@ -8,6 +8,7 @@ pub mod error;
 pub mod export;
 pub mod kernels;
 pub mod nets;
+pub mod noise;
 pub mod random;
 #[cfg(test)]
 mod testing;

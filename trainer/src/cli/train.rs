@@ -4,6 +4,7 @@ use super::device;
 use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
 use crate::nets::{Architecture, NetSpec};
+use crate::noise::NoiseSpec;
 use crate::train::{Decay, Place, Schedule, Settings, Split, train};
 use ringfence::data;
 use std::path::PathBuf;
@@ -14,9 +15,13 @@ use std::path::PathBuf;
   ringfence-trainer train --net resnet8 --data signs --sigma 0.25 --epochs 10 --out runs/signs
   ringfence-trainer train --net resnet20 --data cifar10:cifar --sigma 0.25 --epochs 40 --out runs/c10 --resume")]
 pub struct Args {
-    /// Network: resnet8, resnet20, resnet32, resnet56 or resnet110
-    #[arg(long)]
+    /// Network
+    #[arg(long, long_help = format!("Network: {}", Architecture::names()))]
     net: Architecture,
+    /// Noise inside the network: none, or parts joined by + from input:SIGMA, pni-input, pni-w-GRAIN or cni-w,
+    /// pni-a-in-GRAIN and pni-a-out-GRAIN, with GRAIN layer, channel or element
+    #[arg(long, default_value = "none")]
+    noise: NoiseSpec,
     /// Data set: signs, cifar10:DIR, cifar100:DIR, mnist:DIR or fashion-mnist:DIR
     #[arg(long)]
     data: String,
@@ -95,7 +100,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         classes: dataset.classes().to_vec(),
         mean,
         deviation,
+        noise: args.noise.clone(),
     };
+    net.check()?;
     let place = Place { out: &args.out, device: &device, path, progress: true };
     let split = Split { train: &images, validation: &validation };
     let state = train(&net, &settings, split, place, args.resume, None)?;

@@ -2,6 +2,7 @@
 
 mod card;
 mod graph;
+mod layers;
 mod onnx;
 
 #[cfg(test)]

@@ -3,69 +3,69 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::nets::{Architecture, ConvNorm, NetSpec, Network, Path, ResNet};
+use crate::nets::tests::{SMALL, floats, images, spec};
+use crate::nets::{Network, Pass, Path};
 use crate::random::{Normals, Stream, stream};
-use burn::module::{Param, RunningState};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use tract_onnx::prelude::*;
 
-fn spec() -> NetSpec {
-    NetSpec {
-        architecture: Architecture::ResNet8,
-        input: [3, 8, 8],
-        classes: (0..4).map(|i| i.to_string()).collect(),
-        mean: vec![0.5, 0.4, 0.3],
-        deviation: vec![0.25, 0.2, 0.3],
+/// Moves every statistic, scale, shift and bias off its initial value.
+struct Perturb(Normals);
+
+impl ModuleMapper for Perturb {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if D > 1 {
+            return param;
+        }
+        param.map(|t| {
+            let values: Vec<f32> = (0..t.shape().num_elements()).map(|_| 0.2 * self.0.draw()).collect();
+            let noise = Tensor::from_data(TensorData::new(values, t.shape()), &t.device());
+            // Factors, so that variances stay above 0; sums, so that zeros move.
+            (t * (noise.clone() * 0.5).exp()) + noise.abs()
+        })
     }
 }
 
-/// Moves every statistic and affine parameter off its initial value.
-fn perturb(layer: &mut ConvNorm, random: &mut Normals) {
-    let [channels] = layer.norm.gamma.shape().dims();
-    let mut values = |base: f32, spread: f32| {
-        let v: Vec<f32> = (0..channels).map(|_| base + spread * random.draw()).collect();
-        Tensor::<1>::from_data(TensorData::new(v, [channels]), &Device::flex())
-    };
-    layer.norm.gamma = Param::from_tensor(values(1.0, 0.2));
-    layer.norm.beta = Param::from_tensor(values(0.0, 0.3));
-    layer.norm.running_mean = RunningState::new(values(0.0, 0.3));
-    layer.norm.running_var = RunningState::new(values(1.0, 0.1).abs());
+fn run(bytes: &[u8], images: Tensor<4>) -> Vec<f32> {
+    let shape = images.dims();
+    let model = onnx().model_for_read(&mut &bytes[..]).unwrap();
+    let model = model.with_input_fact(0, f32::fact(shape).into()).unwrap();
+    let model = model.into_optimized().unwrap().into_runnable().unwrap();
+    let input = tract_ndarray::ArrayD::from_shape_vec(shape.to_vec(), floats(images)).unwrap();
+    let output = model.run(tvec!(input.into_tensor().into())).unwrap();
+    output[0].to_plain_array_view::<f32>().unwrap().iter().copied().collect()
 }
 
 #[test]
 fn tract_gives_the_same_logits() {
-    let (spec, device) = (spec(), Device::flex());
-    let mut net = ResNet::new(&spec, &device, 9);
-    let mut random = Normals::new(stream(1, Stream::Weights));
-    perturb(&mut net.stem, &mut random);
-    for block in &mut net.blocks {
-        perturb(&mut block.first, &mut random);
-        perturb(&mut block.second, &mut random);
-        if let Some(layer) = &mut block.shortcut {
-            perturb(layer, &mut random);
+    let device = Device::flex();
+    for (net, input) in SMALL {
+        let spec = spec(net, input, "input:0.5");
+        let net = Network::new(&spec, &device, 9);
+        let net = net.map(&mut Perturb(Normals::new(stream(1, Stream::Weights))));
+        let x = images(&spec, 2, &device);
+        let expected = floats(net.forward(&spec, x.clone(), Pass::quiet(Path::Stock)));
+        let found = run(&to_onnx(&net, &spec, "tiny").unwrap(), x);
+        assert_eq!(found.len(), 10);
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-4, "{}: {a} {b}", spec.architecture);
         }
-    }
-    let pixels: Vec<f32> = (0..2 * 3 * 64).map(|_| 0.5 + 0.4 * random.draw()).collect();
-    let images = Tensor::from_data(TensorData::new(pixels.clone(), [2, 3, 8, 8]), &device);
-    let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();
-
-    let bytes = to_onnx(&Network::ResNet(net), &spec, "tiny").unwrap();
-    let model = onnx().model_for_read(&mut bytes.as_slice()).unwrap();
-    let model = model.with_input_fact(0, f32::fact([2, 3, 8, 8]).into()).unwrap();
-    let model = model.into_optimized().unwrap().into_runnable().unwrap();
-    let input = tract_ndarray::Array4::from_shape_vec((2, 3, 8, 8), pixels).unwrap();
-    let output = model.run(tvec!(input.into_tensor().into())).unwrap();
-    let found = output[0].to_plain_array_view::<f32>().unwrap();
-    assert_eq!(found.shape(), [2, 4]);
-    for (a, b) in found.iter().zip(&expected) {
-        assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
 }
 
 #[test]
+fn noise_inside_a_network_is_refused() {
+    let spec = spec("resnet8", [3, 8, 8], "pni-w-layer+input:0.5");
+    let error = to_onnx(&Network::new(&spec, &Device::flex(), 1), &spec, "tiny").unwrap_err().to_string();
+    assert!(error.contains("pni-w-layer+input:0.5"), "{error}");
+}
+
+#[test]
 fn the_same_network_gives_the_same_bytes() {
-    let (spec, device) = (spec(), Device::flex());
+    let (spec, device) = (spec("resnet8", [3, 8, 8], "none"), Device::flex());
     let file = |seed| to_onnx(&Network::new(&spec, &device, seed), &spec, "tiny").unwrap();
+    println!("REF {}", sha256(&file(3)));
     assert_eq!(sha256(&file(1)), sha256(&file(1)));
     assert_ne!(sha256(&file(1)), sha256(&file(2)));
 }

@@ -136,7 +136,7 @@ pub fn read_state(checkpoint: &Path) -> Result<State, Error> {
 /// Naming the file.
 pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
     let file = checkpoint.join("network.bpk");
-    Network::new(spec, device, 0).try_load_file(&file).map_err(Error::record(&file))
+    Network::blank(spec, device).try_load_file(&file).map_err(Error::record(&file))
 }
 
 /// Loads the optimiser state of a checkpoint.
