@@ -32,4 +32,5 @@ pub use pass::{Pass, Path};
 pub use preact::{PreActBlock, PreActNet};
 pub use resnet::ResNet;
 pub use spec::NetSpec;
+pub(crate) use unet::SLOPE;
 pub use unet::{Down, Pair, UNet, Up};

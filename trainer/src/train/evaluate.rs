@@ -1,13 +1,15 @@
 //! Accuracy and loss of a network on a set of images.
 
 use crate::data::Images;
-use crate::nets::{NetSpec, Network, Pass, Path};
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Serialize;
 
 /// Images evaluated at a time.
 const BATCH: usize = 128;
+/// First draw of noise layers in evaluation, beyond all training steps.
+const EVALUATION: u64 = 1 << 63;
 
 /// Result of [`evaluate`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -32,7 +34,7 @@ pub fn to_device(
     (images, Tensor::from_data(TensorData::new(labels, [n]), device))
 }
 
-/// Scores `net`, which is not on an autodiff device, on all `images` with one noise sample each.
+/// Scores `net`, which is not on an autodiff device, on all `images` with one noise sample each and its own noise on.
 #[must_use]
 pub fn evaluate(
     net: &Network,
@@ -45,10 +47,10 @@ pub fn evaluate(
     let loss = CrossEntropyLossConfig::new().init(device);
     let indices: Vec<u32> = (0..images.len() as u32).collect();
     let (mut right, mut total) = (0i64, 0.0f64);
-    for chunk in indices.chunks(BATCH) {
+    for (index, chunk) in (EVALUATION..).zip(indices.chunks(BATCH)) {
         let batch = images.evaluation(chunk, sigma, seed);
         let (x, y) = to_device(batch.pixels, batch.labels, spec, device);
-        let logits = net.forward(spec, x, Pass::quiet(path));
+        let logits = net.forward(spec, x, Pass { path, draw: Some(Draw { seed, index }) });
         total += f64::from(loss.forward(logits.clone(), y.clone()).into_scalar::<f32>()) * chunk.len() as f64;
         right += logits.argmax(1).reshape([chunk.len() as i64]).equal(y).int().sum().into_scalar::<i64>();
     }

@@ -6,7 +6,7 @@ use super::metrics::{Metric, Metrics};
 use super::settings::Settings;
 use crate::data::{Images, epoch_order};
 use crate::error::Error;
-use crate::nets::{NetSpec, Network, Pass, Path};
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -141,7 +141,9 @@ fn one_epoch(
     for indices in order.chunks(settings.batch) {
         let batch = images.training(indices, &settings.augmentation, epoch, settings.seed);
         let (x, y) = to_device(batch.pixels, batch.labels, &run.state.net, &device);
-        let loss = entropy.forward(run.net.forward(&run.state.net, x, Pass::quiet(place.path)), y);
+        let draw = Some(Draw { seed: settings.seed, index: run.state.step });
+        let pass = Pass { path: place.path, draw };
+        let loss = entropy.forward(run.net.forward(&run.state.net, x, pass), y);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
             return Err(diverged(place, value, run.state.step, epoch));

@@ -3,6 +3,7 @@
 use super::schedule::Schedule;
 use crate::data::Augmentation;
 use crate::error::Error;
+use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
@@ -84,14 +85,16 @@ impl Settings {
         told.collect::<Vec<_>>().join("; ")
     }
 
-    /// The optimiser: SGD with Nesterov momentum and weight decay (Sutskever et al. 2013).
+    /// The optimiser: SGD with Nesterov momentum and weight decay (Sutskever et al. 2013). The strengths of
+    /// parametric noise do not decay (He, Rakin and Fan 2019, in their code).
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
-        SgdConfig::new()
-            .with_momentum(Some(momentum))
+        let sgd = SgdConfig::new().with_momentum(Some(momentum));
+        sgd.clone()
             .with_weight_decay(Some(WeightDecayConfig::new(self.weight_decay as f32)))
             .init()
+            .with_group(ParamGroup::from_predicate("alpha"), sgd.build(), None)
     }
 }
