@@ -58,7 +58,7 @@ fn parametric_noise_has_its_variance() {
 #[test]
 fn coloured_noise_has_its_covariance() {
     let w = tensor(&[1.0, 2.0, 4.0, 5.0], [2, 2, 1, 1]);
-    let (deviation, diagonal) = ((10.0f64 / 3.0).sqrt(), [0.1, -0.2, 0.05, 0.3]);
+    let (deviation, diagonal) = ((10.0f64 / 3.0).sqrt(), [0.1f64, -0.2, 0.05, 0.3]);
     let factor: Vec<f32> = (0..4 * RANK).map(|i| 0.3 * ((i * i) as f32).sin()).collect();
     let mut cni = Cni::new(4, 7, &Device::flex());
     cni.diagonal = Param::from_tensor(Tensor::from_floats(diagonal, &Device::flex()));
@@ -69,7 +69,7 @@ fn coloured_noise_has_its_covariance() {
         let (i, j) = (at / 4, at % 4);
         let common: f64 =
             (0..RANK).map(|r| f64::from(factor[i * RANK + r]) * f64::from(factor[j * RANK + r])).sum();
-        let single = if i == j { deviation * f64::from(diagonal[i]).abs() } else { 0.0 };
+        let single = if i == j { deviation * diagonal[i].abs() } else { 0.0 };
         assert!((found - common - single).abs() < 0.02, "{at}: {found} {}", common + single);
     }
 }
@@ -128,7 +128,7 @@ type Pick = fn(&mut ResNet) -> &mut Pni;
 #[test]
 fn strengths_have_the_gradient_of_finite_differences() {
     let cases: [(&str, Pick); 5] = [
-        ("pni-w-layer", |net| net.blocks[1].first.noise.weight.as_mut().unwrap()),
+        ("pni-w-layer", |net| net.blocks[2].first.noise.weight.as_mut().unwrap()),
         ("pni-w-layer", |net| net.blocks[2].second.noise.weight.as_mut().unwrap()),
         ("pni-w-layer", |net| net.head_noise.weight.as_mut().unwrap()),
         ("pni-a-in-layer", |net| net.head_noise.input.as_mut().unwrap()),
