@@ -10,6 +10,7 @@ pub mod export;
 pub mod kernels;
 pub mod methods;
 pub mod nets;
+pub mod noise;
 pub mod quantise;
 pub mod random;
 #[cfg(test)]

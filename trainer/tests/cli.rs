@@ -37,10 +37,11 @@ fn bad_arguments_are_explained() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().to_str().unwrap();
     let missing = format!("cifar10:{out}/nothing");
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["--out", out, "--device", "tpu"], "expected cpu, cuda or cuda:INDEX"),
         (&["--out", out, "--validation", "99999999"], "--validation 99999999"),
         (&["--out", out, "--batch", "0"], "--batch"),
+        (&["--out", out, "--noise", "cni-w+pni"], "pni-w-GRAIN"),
         (&["--out", out, "--sigma", "-1"], "--sigma"),
         (&["--out", out, "--sigma", "NaN"], "--sigma"),
         (&["--out", out, "--momentum", "1"], "--momentum"),
@@ -60,7 +61,8 @@ fn bad_arguments_are_explained() {
     let bad_data =
         ["train", "--net", "resnet8", "--data", &missing, "--sigma", "0", "--epochs", "1", "--out", out];
     assert!(error(&bad_data).contains("nothing"));
-    assert!(error(&["train", "--net", "resnet9"]).contains("resnet9"));
+    let unknown = error(&["train", "--net", "resnet9"]);
+    assert!(unknown.contains("resnet9") && unknown.contains("wrn-DEPTH-WIDTH"), "{unknown}");
     let method = error(&[
         "train", "--net", "resnet8", "--data", "signs", "--epochs", "1", "--out", out, "--method", "x",
     ]);

@@ -8,6 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ringfence_trainer::methods::loss::cross_entropy;
 use ringfence_trainer::nets::{Architecture, NetSpec, Network, Pass, Path};
+use ringfence_trainer::noise::NoiseSpec;
 
 struct Values<'a>(&'a GradientsParams, Vec<Vec<f32>>);
 

@@ -4,6 +4,7 @@ use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::{Choice, Preset, entry, preset};
 use crate::nets::Architecture;
+use crate::noise::NoiseSpec;
 use crate::train::{Decay, Rule, Schedule, Settings};
 use std::path::PathBuf;
 
@@ -13,9 +14,13 @@ pub struct Options {
     /// Published recipe; options given beside it take precedence
     #[arg(long)]
     preset: Option<String>,
-    /// Network: resnet8, resnet20, resnet32, resnet56 or resnet110
-    #[arg(long)]
+    /// Network
+    #[arg(long, long_help = format!("Network: {}", Architecture::names()))]
     net: Option<Architecture>,
+    /// Noise inside the network: none, or parts joined by + from input:SIGMA, pni-input, pni-w-GRAIN or cni-w,
+    /// pni-a-in-GRAIN and pni-a-out-GRAIN, with GRAIN layer, channel or element [usual: what the method is about]
+    #[arg(long)]
+    noise: Option<NoiseSpec>,
     /// Training method
     #[arg(long)]
     method: Option<String>,
@@ -70,6 +75,30 @@ pub struct Options {
     /// Seed of weights, order, crops, noise and attacks
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+impl Options {
+    /// The noise inside the network: what is asked for, else what belongs to the method.
+    ///
+    /// # Errors
+    /// Unknown names, listing the known ones.
+    pub fn noise(&self) -> Result<NoiseSpec, Error> {
+        if let Some(noise) = &self.noise {
+            return Ok(noise.clone());
+        }
+        let preset = self.preset.as_deref().map(preset).transpose()?;
+        match self
+            .method
+            .as_deref()
+            .or(preset.map(|p| p.method))
+            .map(entry)
+            .transpose()?
+            .and_then(|e| e.noise)
+        {
+            Some(text) => text.parse().map_err(|e| Error::Settings(format!("--noise {text}: {e}"))),
+            None => Ok(NoiseSpec::default()),
+        }
+    }
 }
 
 fn missing(option: &str) -> Error {
@@ -179,11 +208,8 @@ mod tests {
         for p in PRESETS {
             let from = Some(PathBuf::from("run"));
             let o = Options { teacher: from.clone(), from, ..options(p.name) };
-            match settings(&o, "signs") {
-                Ok((_, s)) => s.check().unwrap(),
-                // Networks that are not built yet have no name.
-                Err(e) => assert!(e.to_string().contains("unknown network"), "{}: {e}", p.name),
-            }
+            settings(&o, "signs").unwrap().1.check().unwrap();
+            assert_eq!(o.noise().unwrap().is_none(), entry(p.method).unwrap().noise.is_none(), "{}", p.name);
         }
     }
 

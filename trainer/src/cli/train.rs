@@ -74,7 +74,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         classes: dataset.classes().to_vec(),
         mean,
         deviation,
+        noise: args.options.noise()?,
     };
+    net.check()?;
     let stop = stop_on_signal()?;
     let place = Place {
         out: &args.out,

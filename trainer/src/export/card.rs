@@ -88,9 +88,12 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
         schedule.rate,
         schedule.warmup,
     );
+    // Writing to a String cannot fail.
+    if !net.noise.is_none() {
+        let _ = write!(text, " --noise {}", net.noise);
+    }
     if let Decay::Step { epochs } = &schedule.decay {
         let epochs: Vec<String> = epochs.iter().map(u32::to_string).collect();
-        // Writing to a String cannot fail.
         let _ = write!(text, " --steps {}", epochs.join(","));
     }
     let _ = write!(

@@ -56,6 +56,17 @@ pub fn float(name: &str, value: f32) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: AttributeType::Float as i32, f: value, ..Default::default() }
 }
 
+/// A text attribute.
+#[must_use]
+pub fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::String as i32,
+        s: value.into(),
+        ..Default::default()
+    }
+}
+
 fn value_info(name: &str, extents: &[Extent]) -> ValueInfoProto {
     let dimension = |extent: &Extent| Dimension {
         value: Some(match *extent {
@@ -76,6 +87,24 @@ impl Graph {
     /// The graph input `name`.
     #[must_use]
     pub fn input(name: &str) -> Value {
+        Value(name.into())
+    }
+
+    /// The place of an optional input that is not given.
+    #[must_use]
+    pub fn absent() -> Value {
+        Value(String::new())
+    }
+
+    /// A constant list of integers.
+    pub fn integers(&mut self, name: &str, values: &[i64]) -> Value {
+        self.constants.push(TensorProto {
+            name: name.into(),
+            dims: vec![values.len() as i64],
+            data_type: DataType::Int64 as i32,
+            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ..Default::default()
+        });
         Value(name.into())
     }
 

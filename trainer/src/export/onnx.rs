@@ -1,60 +1,35 @@
 //! A trained network as an ONNX file.
 //!
 //! Standard operators only, batch normalisation unfolded and the input normalisation inside:
-//! `image` `[N, C, H, W]` in `[0, 1]` -> Sub, Div -> Conv, BatchNormalization, Relu, Add ->
+//! `image` `[N, C, H, W]` in `[0, 1]` -> Sub, Div -> Conv, BatchNormalization, Relu, Add, MaxPool ->
 //! GlobalAveragePool, Flatten, Gemm -> `logits` `[N, classes]`.
 
-use super::graph::{Extent, Graph, Value, float, int, ints};
+use super::graph::{Extent, Graph, int, ints};
+use super::layers::{conv, conv_norm, enter, linear, norm, pooled_head, relu};
 use crate::error::Error;
-use crate::nets::{ConvNorm, NetSpec, Network, ResNet};
-use burn::tensor::Tensor;
+use crate::nets::{Cnn, NetSpec, Network, PreActNet, ResNet};
 use prost::Message;
 
-/// Row-major values of a tensor.
+/// The bytes of the ONNX file of `net`, which is not on an autodiff device. Noise on the pixels is left out: it
+/// is the caller's to draw.
 ///
 /// # Errors
-/// When they are not of type f32.
-pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    tensor
-        .into_data()
-        .try_into_vec()
-        .map_err(|e| Error::Settings(format!("a weight is not of type f32: {e:?}")))
-}
-
-/// The bytes of the ONNX file of `net`, which is not on an autodiff device.
-///
-/// # Errors
-/// When a weight is not of type f32.
+/// When the network has noise on weights, activations or the learned noise on the image, which a file of
+/// constants cannot hold; when a weight is not of type f32.
 pub fn to_onnx(net: &Network, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> {
-    match net {
-        Network::ResNet(net) => residual(net, spec, name),
+    if spec.noise.is_inside() {
+        return Err(Error::Settings(format!(
+            "noise {}: an ONNX file holds a network without noise of its own, or with input:SIGMA, \
+             which whoever runs the file draws",
+            spec.noise
+        )));
     }
-}
-
-fn residual(net: &ResNet, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> {
     let mut graph = Graph::default();
-    let channels = spec.input[0];
-    let mean = graph.constant("input.mean", &[1, channels, 1, 1], &spec.mean);
-    let deviation = graph.constant("input.deviation", &[1, channels, 1, 1], &spec.deviation);
-    let x = graph.node("Sub", "input.centred", &[&Graph::input("image"), &mean], vec![]);
-    let x = graph.node("Div", "input.normalised", &[&x, &deviation], vec![]);
-    let x = conv_norm(&mut graph, "stem", &net.stem, &x)?;
-    let mut x = graph.node("Relu", "stem.relu", &[&x], vec![]);
-    for (i, block) in net.blocks.iter().enumerate() {
-        let name = |part: &str| format!("block{i}.{part}");
-        let h = conv_norm(&mut graph, &name("first"), &block.first, &x)?;
-        let h = graph.node("Relu", &name("first.relu"), &[&h], vec![]);
-        let h = conv_norm(&mut graph, &name("second"), &block.second, &h)?;
-        let shortcut = match &block.shortcut {
-            Some(layer) => conv_norm(&mut graph, &name("shortcut"), layer, &x)?,
-            None => x,
-        };
-        let sum = graph.node("Add", &name("sum"), &[&h, &shortcut], vec![]);
-        x = graph.node("Relu", &name("relu"), &[&sum], vec![]);
+    match net {
+        Network::ResNet(net) => residual(&mut graph, net, spec)?,
+        Network::PreAct(net) => pre_activation(&mut graph, net, spec)?,
+        Network::Cnn(net) => plain(&mut graph, net, spec)?,
     }
-    let x = graph.node("GlobalAveragePool", "pool", &[&x], vec![]);
-    let x = graph.node("Flatten", "flatten", &[&x], vec![int("axis", 1)]);
-    head(&mut graph, net, &x)?;
     let [c, h, w] = spec.input.map(Extent::Fixed);
     let batch = Extent::Symbol("N");
     let model = graph.finish(
@@ -65,41 +40,66 @@ fn residual(net: &ResNet, spec: &NetSpec, name: &str) -> Result<Vec<u8>, Error> 
     Ok(model.encode_to_vec())
 }
 
-fn conv_norm(graph: &mut Graph, name: &str, layer: &ConvNorm, x: &Value) -> Result<Value, Error> {
-    let [out, inputs, side, _] = layer.conv.weight.shape().dims();
-    let weight = floats(layer.conv.weight.val())?;
-    let weight = graph.constant(&format!("{name}.weight"), &[out, inputs, side, side], &weight);
-    let attributes = vec![
-        ints("kernel_shape", &[side, side]),
-        ints("strides", &layer.conv.stride),
-        ints("pads", &[side / 2; 4]),
-        ints("dilations", &[1, 1]),
-        int("group", 1),
-    ];
-    let y = graph.node("Conv", &format!("{name}.conv"), &[x, &weight], attributes);
-    let norm = &layer.norm;
-    let parameters = [
-        ("gamma", norm.gamma.val()),
-        ("beta", norm.beta.val()),
-        ("mean", norm.running_mean.value_sync()),
-        ("variance", norm.running_var.value_sync()),
-    ];
-    let mut inputs = vec![y];
-    for (part, tensor) in parameters {
-        inputs.push(graph.constant(&format!("{name}.{part}"), &[out], &floats(tensor)?));
+fn residual(graph: &mut Graph, net: &ResNet, spec: &NetSpec) -> Result<(), Error> {
+    let x = enter(graph, spec);
+    let x = conv_norm(graph, "stem", &net.stem, &x)?;
+    let mut x = relu(graph, "stem.relu", &x);
+    for (i, block) in net.blocks.iter().enumerate() {
+        let name = |part: &str| format!("block{i}.{part}");
+        let h = conv_norm(graph, &name("first"), &block.first, &x)?;
+        let h = relu(graph, &name("first.relu"), &h);
+        let h = conv_norm(graph, &name("second"), &block.second, &h)?;
+        let shortcut = match &block.shortcut {
+            Some(layer) => conv_norm(graph, &name("shortcut"), layer, &x)?,
+            None => x,
+        };
+        let sum = graph.node("Add", &name("sum"), &[&h, &shortcut], vec![]);
+        x = relu(graph, &name("relu"), &sum);
     }
-    let inputs: Vec<&Value> = inputs.iter().collect();
-    let epsilon = vec![float("epsilon", norm.epsilon as f32)];
-    Ok(graph.node("BatchNormalization", &format!("{name}.norm"), &inputs, epsilon))
+    pooled_head(graph, &net.head, &x)
 }
 
-fn head(graph: &mut Graph, net: &ResNet, x: &Value) -> Result<Value, Error> {
-    let [inputs, classes] = net.head.weight.shape().dims();
-    let weight = graph.constant("head.weight", &[inputs, classes], &floats(net.head.weight.val())?);
-    let bias = match &net.head.bias {
-        Some(bias) => floats(bias.val())?,
-        None => vec![0.0; classes],
-    };
-    let bias = graph.constant("head.bias", &[classes], &bias);
-    Ok(graph.node("Gemm", "logits", &[x, &weight, &bias], vec![]))
+fn pre_activation(graph: &mut Graph, net: &PreActNet, spec: &NetSpec) -> Result<(), Error> {
+    let x = enter(graph, spec);
+    let mut x = conv(graph, "stem", &net.stem.conv, &x)?;
+    for (i, block) in net.blocks.iter().enumerate() {
+        let name = |part: &str| format!("block{i}.{part}");
+        let a = norm(graph, &name("input"), &block.norm, &x)?;
+        let a = relu(graph, &name("input.relu"), &a);
+        let h = conv_norm(graph, &name("first"), &block.first, &a)?;
+        let h = relu(graph, &name("first.relu"), &h);
+        let h = conv(graph, &name("second"), &block.second.conv, &h)?;
+        let shortcut = match &block.shortcut {
+            Some(layer) => conv(graph, &name("shortcut"), &layer.conv, &a)?,
+            None => x,
+        };
+        x = graph.node("Add", &name("sum"), &[&h, &shortcut], vec![]);
+    }
+    let x = norm(graph, "last", &net.norm, &x)?;
+    let x = relu(graph, "last.relu", &x);
+    pooled_head(graph, &net.head, &x)
+}
+
+fn plain(graph: &mut Graph, net: &Cnn, spec: &NetSpec) -> Result<(), Error> {
+    let mut x = enter(graph, spec);
+    for (i, stage) in net.stages.iter().enumerate() {
+        for (j, layer) in stage.iter().enumerate() {
+            let name = format!("stage{i}.{j}");
+            x = conv(graph, &name, &layer.conv, &x)?;
+            x = relu(graph, &format!("{name}.relu"), &x);
+        }
+        let attributes = vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
+        x = graph.node("MaxPool", &format!("stage{i}.pool"), &[&x], attributes);
+    }
+    x = graph.node("Flatten", "flatten", &[&x], vec![int("axis", 1)]);
+    for (i, layer) in net.dense.iter().enumerate() {
+        if i + 1 == net.dense.len() {
+            x = linear(graph, "head", "logits", &layer.linear, &x)?;
+        } else {
+            let name = format!("hidden{i}");
+            x = linear(graph, &name, &format!("{name}.gemm"), &layer.linear, &x)?;
+            x = relu(graph, &format!("{name}.relu"), &x);
+        }
+    }
+    Ok(())
 }

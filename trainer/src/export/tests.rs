@@ -3,48 +3,65 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::nets::{Architecture, NetSpec, Network, Path, ResNet};
+use crate::nets::tests::{SMALL, floats, images, spec};
+use crate::nets::{Network, Pass, Path, UNet};
 use crate::random::{Normals, Stream, stream};
-use crate::testing::perturb;
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::testing::Perturb;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
 use tract_onnx::prelude::*;
 
-fn spec() -> NetSpec {
-    NetSpec {
-        architecture: Architecture::ResNet8,
-        input: [3, 8, 8],
-        classes: (0..4).map(|i| i.to_string()).collect(),
-        mean: vec![0.5, 0.4, 0.3],
-        deviation: vec![0.25, 0.2, 0.3],
-    }
+fn run(bytes: &[u8], images: Tensor<4>) -> Vec<f32> {
+    let shape = images.dims();
+    let model = onnx().model_for_read(&mut &bytes[..]).unwrap();
+    let model = model.with_input_fact(0, f32::fact(shape).into()).unwrap();
+    let model = model.into_optimized().unwrap().into_runnable().unwrap();
+    let input = tract_ndarray::ArrayD::from_shape_vec(shape.to_vec(), floats(images)).unwrap();
+    let output = model.run(tvec!(input.into_tensor().into())).unwrap();
+    output[0].to_plain_array_view::<f32>().unwrap().iter().copied().collect()
 }
 
 #[test]
 fn tract_gives_the_same_logits() {
-    let (spec, device) = (spec(), Device::flex());
-    let mut net = ResNet::new(&spec, &device, 9);
-    let mut random = Normals::new(stream(1, Stream::Weights));
-    perturb(&mut net, &mut random);
-    let pixels: Vec<f32> = (0..2 * 3 * 64).map(|_| 0.5 + 0.4 * random.draw()).collect();
-    let images = Tensor::from_data(TensorData::new(pixels.clone(), [2, 3, 8, 8]), &device);
-    let expected: Vec<f32> = net.forward(&spec, images, Path::Stock).into_data().try_into_vec().unwrap();
+    let device = Device::flex();
+    for (net, input) in SMALL {
+        let spec = spec(net, input, "input:0.5");
+        let net = Network::new(&spec, &device, 9);
+        let net = net.map(&mut Perturb(Normals::new(stream(1, Stream::Weights))));
+        let x = images(&spec, 2, &device);
+        let expected = floats(net.forward(&spec, x.clone(), Pass::quiet(Path::Stock)));
+        let found = run(&to_onnx(&net, &spec, "tiny").unwrap(), x);
+        assert_eq!(found.len(), 10);
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-4, "{}: {a} {b}", spec.architecture);
+        }
+    }
+}
 
-    let bytes = to_onnx(&Network::ResNet(net), &spec, "tiny").unwrap();
-    let model = onnx().model_for_read(&mut bytes.as_slice()).unwrap();
-    let model = model.with_input_fact(0, f32::fact([2, 3, 8, 8]).into()).unwrap();
-    let model = model.into_optimized().unwrap().into_runnable().unwrap();
-    let input = tract_ndarray::Array4::from_shape_vec((2, 3, 8, 8), pixels).unwrap();
-    let output = model.run(tvec!(input.into_tensor().into())).unwrap();
-    let found = output[0].to_plain_array_view::<f32>().unwrap();
-    assert_eq!(found.shape(), [2, 4]);
+#[test]
+fn tract_gives_the_same_mask() {
+    let (device, spec) = (Device::flex(), spec("resnet8", [3, 16, 24], "none"));
+    let net = UNet::new(spec.input, 4, &device, 9);
+    let net = net.map(&mut Perturb(Normals::new(stream(1, Stream::Weights))));
+    let x = images(&spec, 2, &device);
+    let expected = floats(net.forward(x.clone(), Path::Stock));
+    let found = run(&unet_to_onnx(&net, spec.input, "mask").unwrap(), x);
+    assert_eq!(found.len(), 2 * 16 * 24);
     for (a, b) in found.iter().zip(&expected) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
 }
 
 #[test]
+fn noise_inside_a_network_is_refused() {
+    let spec = spec("resnet8", [3, 8, 8], "pni-w-layer+input:0.5");
+    let error = to_onnx(&Network::new(&spec, &Device::flex(), 1), &spec, "tiny").unwrap_err().to_string();
+    assert!(error.contains("pni-w-layer+input:0.5"), "{error}");
+}
+
+#[test]
 fn the_same_network_gives_the_same_bytes() {
-    let (spec, device) = (spec(), Device::flex());
+    let (spec, device) = (spec("resnet8", [3, 8, 8], "none"), Device::flex());
     let file = |seed| to_onnx(&Network::new(&spec, &device, seed), &spec, "tiny").unwrap();
     assert_eq!(sha256(&file(1)), sha256(&file(1)));
     assert_ne!(sha256(&file(1)), sha256(&file(2)));

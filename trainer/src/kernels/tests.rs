@@ -26,6 +26,8 @@ fn shapes() -> Vec<ConvShape> {
         shape([32, 64], [5, 9], 3, 1),
         shape([64, 10], [4, 8], 3, 1),
         shape([5, 7], [9, 6], 3, 2),
+        shape([1, 16], [9, 8], 5, 1),
+        ConvShape { window: Window { side: 3, stride: 2, pad: 0 }, ..shape([16, 8], [9, 8], 3, 2) },
     ]
 }
 

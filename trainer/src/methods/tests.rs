@@ -9,6 +9,7 @@ mod values;
 
 use super::*;
 use crate::nets::{Architecture, NetSpec, Network, Path};
+use crate::noise::NoiseSpec;
 use crate::random::{Normals, Stream, stream};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -20,6 +21,7 @@ fn spec() -> NetSpec {
         classes: (0..4).map(|i| i.to_string()).collect(),
         mean: vec![0.5; 3],
         deviation: vec![0.3; 3],
+        noise: NoiseSpec::default(),
     }
 }
 

@@ -120,10 +120,14 @@ impl Folded {
 /// Folds the batch norms of `net`, which is not on an autodiff device; the result is on `device`.
 ///
 /// # Errors
-/// When a weight is not of type f32.
+/// When the network is of another family than the residual ones, or a weight is not of type f32.
 pub fn fold(net: &Network, device: &Device) -> Result<Folded, Error> {
     match net {
         Network::ResNet(net) => residual(net, device),
+        Network::PreAct(_) | Network::Cnn(_) => {
+            let reason = "quantise: expected a network of the family resnet8 to resnet110";
+            Err(Error::Settings(reason.into()))
+        }
     }
 }
 

@@ -4,9 +4,10 @@
 
 use super::*;
 use crate::data::{Augmentation, Images, moments};
-use crate::nets::{Architecture, NetSpec, Network, Path, ResNet};
+use crate::nets::{Architecture, NetSpec, Network, Path};
+use crate::noise::NoiseSpec;
 use crate::random::{Normals, Stream, stream};
-use crate::testing::{Toy, perturb};
+use crate::testing::{Perturb, Toy};
 use crate::train::checkpoint::State as FloatState;
 use crate::train::{Decay, Metric, Place, Schedule, Settings, Split};
 use burn::module::{Module, Param};
@@ -29,15 +30,14 @@ fn spec() -> NetSpec {
         classes: Toy.classes().to_vec(),
         mean,
         deviation,
+        noise: NoiseSpec::default(),
     }
 }
 
 /// A network whose statistics and affine parameters are off their initial values, folded, with its levels.
 fn start(spec: &NetSpec) -> (Folded, Vec<Levels>) {
-    let mut net = ResNet::new(spec, &Device::flex(), 9);
-    let mut random = Normals::new(stream(1, Stream::Weights));
-    perturb(&mut net, &mut random);
-    let net = Network::ResNet(net);
+    let random = Normals::new(stream(1, Stream::Weights));
+    let net = Network::new(spec, &Device::flex(), 9).map(&mut Perturb(random));
     (fold(&net, &Device::flex()).unwrap(), measure(&net, spec, &Toy, f64::from(SIGMA), 24).unwrap())
 }
 

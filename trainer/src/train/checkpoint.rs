@@ -236,7 +236,7 @@ pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Ne
 /// # Errors
 /// Naming the file.
 pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    load(Network::new(spec, device, 0), &checkpoint.join("network.bpk"))
+    load(Network::blank(spec, device), &checkpoint.join("network.bpk"))
 }
 
 /// The averaged network.
@@ -244,7 +244,7 @@ pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Resul
 /// # Errors
 /// Naming the file.
 pub fn load_average(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    load(Network::new(spec, device, 0).valid(), &checkpoint.join("average.bpk"))
+    load(Network::blank(spec, device).valid(), &checkpoint.join("average.bpk"))
 }
 
 /// Loads `file` into `net`. Burn reads a tensor's bytes when they are first needed, but the file may be gone by then: a newer

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 /// Images evaluated at a time.
 const BATCH: usize = 128;
+/// First draw of noise layers in evaluation, beyond all training steps.
+const EVALUATION: u64 = 1 << 63;
 
 /// Result of [`evaluate`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -46,7 +48,7 @@ pub fn evaluate(
     let loss = CrossEntropyLossConfig::new().init(device);
     let indices: Vec<u32> = (0..images.len() as u32).collect();
     let (mut right, mut total) = (0i64, 0.0f64);
-    for (index, chunk) in (0..).zip(indices.chunks(BATCH)) {
+    for (index, chunk) in (EVALUATION..).zip(indices.chunks(BATCH)) {
         let batch = images.evaluation(chunk, sigma, seed);
         let (x, y) = to_device(batch.pixels, batch.labels, spec, device);
         let logits = net.forward(spec, x, Pass { path, draw: Some(Draw { seed, index }) });

@@ -4,6 +4,7 @@ use super::schedule::{Decay, Schedule};
 use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::Choice;
+use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
@@ -169,15 +170,19 @@ impl Settings {
         told.collect::<Vec<_>>().join("; ")
     }
 
-    /// The optimiser, with weight decay added to the gradient.
+    /// The optimiser, with weight decay added to the gradient. The strengths of parametric noise do not
+    /// decay (He et al. 2019, in their code).
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {
         let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
+        let strengths = ParamGroup::from_predicate("alpha");
         if self.rule == Rule::Adam {
-            return AdamConfig::new().with_weight_decay(decay).init();
+            let adam = AdamConfig::new();
+            return adam.clone().with_weight_decay(decay).init().with_group(strengths, adam.build(), None);
         }
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
-        SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(decay).init()
+        let sgd = SgdConfig::new().with_momentum(Some(momentum));
+        sgd.clone().with_weight_decay(decay).init().with_group(strengths, sgd.build(), None)
     }
 }

@@ -7,6 +7,7 @@ use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
 use crate::export::to_onnx;
 use crate::nets::{Architecture, NetSpec, Path};
+use crate::noise::NoiseSpec;
 use crate::testing::Toy;
 use burn::tensor::Device;
 use ringfence::data::Dataset;
@@ -55,6 +56,7 @@ fn bench() -> Bench {
         classes: Toy.classes().to_vec(),
         mean,
         deviation,
+        noise: NoiseSpec::default(),
     };
     let settings = Settings {
         data: Toy.spec(),

@@ -70,6 +70,7 @@ fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trai
         classes: CLASSES.to_vec(),
         mean: vec![0.5; 3],
         deviation: vec![0.2; 3],
+        noise: NoiseSpec::default(),
     };
     let changes: Vec<String> = changes.iter().map(|c| (*c).into()).collect();
     let teacher = (name == "cat-rs").then(|| dir.path().join("teacher"));
