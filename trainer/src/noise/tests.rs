@@ -123,13 +123,11 @@ fn fused_equals_stock_with_noise() {
 
 type Pick = fn(&mut ResNet) -> &mut Pni;
 
-/// Central differences of one strength in f32 with step 1e-3: within 1 % of the analytic gradient. Of noise on
-/// activations only the last one: before it, the differences would see the deviations of later ones move.
+/// Central differences of one strength in f32 with step 1e-3: within 0.5 % of the analytic gradient. Of the last
+/// layer, after which no ReLU switches and no deviation of a later activation moves.
 #[test]
 fn strengths_have_the_gradient_of_finite_differences() {
-    let cases: [(&str, Pick); 5] = [
-        ("pni-w-layer", |net| net.blocks[2].first.noise.weight.as_mut().unwrap()),
-        ("pni-w-layer", |net| net.blocks[2].second.noise.weight.as_mut().unwrap()),
+    let cases: [(&str, Pick); 3] = [
         ("pni-w-layer", |net| net.head_noise.weight.as_mut().unwrap()),
         ("pni-a-in-layer", |net| net.head_noise.input.as_mut().unwrap()),
         ("pni-a-out-layer", |net| net.head_noise.output.as_mut().unwrap()),
@@ -152,25 +150,33 @@ fn strengths_have_the_gradient_of_finite_differences() {
         };
         let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
         let error = (numeric - f64::from(analytic)).abs();
-        assert!(error < 0.01 * f64::from(analytic.abs()), "{i} {noise}: {numeric} {analytic}");
+        assert!(error < 0.005 * f64::from(analytic.abs()), "{i} {noise}: {numeric} {analytic}");
     }
 }
 
-/// The strength's gradient is that of the image times `std(v) * eta`; differences of so many ReLUs are no check.
+/// A strength's gradient is that of `v` times `std(v) * eta`, summed, of each layer and of the image.
 #[test]
-fn the_image_strength_has_the_gradient_of_its_formula() {
+fn strengths_have_the_gradient_of_their_formula() {
     let device = Device::flex().autodiff();
-    let spec = spec("resnet8", [3, 8, 8], "pni-input");
+    let spec = spec("resnet8", [3, 8, 8], "pni-w-layer+pni-input");
     let net = Network::new(&spec, &device, 3).freeze().set_require_grad(true);
     let x = images(&spec, 3, &device).require_grad();
     let pass = Pass { path: Path::Fused, draw: Some(draw(1)) };
     let gradients = net.forward(&spec, x.clone(), pass).sin().sum().backward();
     let Network::ResNet(net) = net else { unreachable!() };
-    let strength = &net.image_noise.learned.as_ref().unwrap().alpha;
-    let found = floats(strength.val().grad(&gradients).unwrap())[0];
-    let noise = draw(1).normal(1, x.dims(), &Device::flex()) * deviation(&images(&spec, 3, &Device::flex()));
-    let expected = (x.grad(&gradients).unwrap() * noise).sum().into_scalar::<f32>();
-    assert!((found - expected).abs() < 1e-4 * expected.abs(), "{found} {expected}");
+    let (first, second) = (&net.blocks[1].first, &net.blocks[2].second);
+    // The sources in the order of the layers: stem 2, first block 3 and 4, second 5, 6, 7, third 8, 9, 10.
+    let cases = [
+        (1, net.image_noise.learned.as_ref(), x),
+        (5, first.noise.weight.as_ref(), first.conv.weight.val()),
+        (9, second.noise.weight.as_ref(), second.conv.weight.val()),
+    ];
+    for (source, pni, v) in cases {
+        let found = floats(pni.unwrap().alpha.val().grad(&gradients).unwrap())[0];
+        let noise = draw(1).normal(source, v.dims(), &device) * deviation(&v);
+        let expected = (v.grad(&gradients).unwrap() * noise.without_autodiff()).sum().into_scalar::<f32>();
+        assert!((found - expected).abs() < 1e-4 * expected.abs(), "{source}: {found} {expected}");
+    }
 }
 
 /// Of a smooth function of the noisy weights, by `a`, `F` and the weights, whose deviation is a constant.
