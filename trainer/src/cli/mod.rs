@@ -24,7 +24,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a network
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// List training methods and published recipes
     Methods(methods::Args),
     /// Fine-tune a float network on the integers that the runtime computes

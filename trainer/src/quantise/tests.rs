@@ -212,9 +212,9 @@ fn gradients_are_finite_differences_with_the_rounding_held() {
             let bias = floats(site.layer.bias.val().grad(grads).unwrap());
             // Along the gradient the slope is its length.
             let squares = weight.iter().chain(&bias).map(|g| f64::from(*g).powi(2)).sum::<f64>();
-            let step = 0.01 / squares.sqrt() as f32;
+            let step = 0.002 / squares.sqrt() as f32;
             let [up, down] = [step, -step].map(|step| measure(&site.name, [&weight, &bias], step));
-            let slope = (up - down) / 0.02;
+            let slope = (up - down) / 0.004;
             assert!((slope / squares.sqrt() - 1.0).abs() < 0.03, "{}: {slope} {}", site.name, squares.sqrt());
         }
     }

@@ -4,6 +4,7 @@
 use super::*;
 use crate::attacks::{Norm, Pgd, Start};
 use crate::data::{Augmentation, Images};
+use crate::methods::loss::cross_entropy;
 use crate::train::checkpoint::{self, load_net};
 use crate::train::{Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train};
 use ringfence::data::{DataError, Dataset, Shape};
@@ -59,19 +60,23 @@ struct Trained {
     test: Images,
 }
 
-/// Six epochs of `name` with `changes` on half of the pictures.
-fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trained {
-    let dir = tempfile::tempdir().unwrap();
-    let device = Device::flex();
-    let (images, test) = (Images::read(&pictures, 0..64).unwrap(), Images::read(&pictures, 64..128).unwrap());
-    let spec = NetSpec {
+fn picture_spec() -> NetSpec {
+    NetSpec {
         architecture: Architecture::ResNet8,
         input: [3, 8, 8],
         classes: CLASSES.to_vec(),
         mean: vec![0.5; 3],
         deviation: vec![0.2; 3],
         noise: NoiseSpec::default(),
-    };
+    }
+}
+
+/// Six epochs of `name` with `changes` on half of the pictures.
+fn trained(name: &str, changes: &[&str], pictures: Pictures, sigma: f32) -> Trained {
+    let dir = tempfile::tempdir().unwrap();
+    let device = Device::flex();
+    let (images, test) = (Images::read(&pictures, 0..64).unwrap(), Images::read(&pictures, 64..128).unwrap());
+    let spec = picture_spec();
     let changes: Vec<String> = changes.iter().map(|c| (*c).into()).collect();
     let teacher = (name == "cat-rs").then(|| dir.path().join("teacher"));
     let settings = |name: &str, changes: &[String], teacher| Settings {
@@ -168,4 +173,28 @@ fn methods_for_smoothing_win_their_own_objective() {
         let [own, theirs] = [&mine, &gaussian].map(|net| net.loss(measure, &changes, &gaussian.net));
         assert!(own < 0.99 * theirs, "{name}: own {own}, gaussian {theirs}");
     }
+}
+
+/// A noisy network is attacked better by the mean gradient of eight draws than by that of one (EPGD).
+#[test]
+fn averaging_draws_finds_stronger_perturbations() {
+    let pictures = Images::read(&FRAIL, 0..64).unwrap();
+    let spec = NetSpec { noise: "pni-w-layer+input:0.3".parse().unwrap(), ..picture_spec() };
+    let net = Network::new(&spec, &Device::flex(), 4);
+    let ids: Vec<u32> = (0..64).collect();
+    let data = pictures.evaluation(&ids, 0.0, 1);
+    let (images, labels) = to_device(data.pixels, data.labels, &spec, &Device::flex());
+    let batch = Batch { images, labels, ids, epoch: 0, progress: 0.0, seed: 6, sigma: 0.0 };
+    let model = Model::new(&net, &spec, Path::Fused, 6, 0);
+    let after = |draws: usize| {
+        let frozen = model.frozen(Craft::Evaluation);
+        let attack = Pgd { norm: Norm::Linf, epsilon: EPSILON, step: 0.01, steps: 8, start: Start::Image };
+        let loss = |x: &Tensor<4>| cross_entropy(frozen.logits(x.clone()), &batch.labels).sum();
+        let x = attack.ascend(&batch.images, batch.images.clone(), &mut |x| {
+            (1..draws).fold(loss(&x), |sum, _| sum + loss(&x))
+        });
+        (0..32).map(|_| f64::from(loss(&x).into_scalar::<f32>())).sum::<f64>()
+    };
+    let (one, eight) = (after(1), after(8));
+    assert!(eight > one, "{eight} {one}");
 }
