@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod methods;
 pub mod nets;
 pub mod noise;
+pub mod numbers;
 pub mod quantise;
 pub mod random;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::attacks::{Norm, Pgd, Start};
 use crate::error::Error;
+use crate::numbers::overlay;
 use serde::{Deserialize, Serialize};
 
 /// An objective with its numbers.
@@ -174,23 +175,6 @@ pub fn entry(name: &str) -> Result<&'static Entry, Error> {
     })
 }
 
-/// A number, a fraction such as 8/255, `true`, `false`, or a word.
-fn value(text: &str) -> serde_json::Value {
-    let number = |t: &str| t.parse::<f64>().ok().filter(|v| v.is_finite());
-    if let Ok(whole) = text.parse::<u64>() {
-        return whole.into();
-    }
-    if let Some(v) = number(text) {
-        return v.into();
-    }
-    if let Some((a, b)) = text.split_once('/')
-        && let (Some(a), Some(b)) = (number(a), number(b))
-    {
-        return (a / b).into();
-    }
-    text.parse::<bool>().map_or_else(|_| text.into(), Into::into)
-}
-
 impl Choice {
     /// The method `name` with its usual numbers, but for those that `changes` (`key=value`) gives.
     ///
@@ -198,24 +182,7 @@ impl Choice {
     /// Naming the method, key or value and what is known or expected.
     pub fn new(name: &str, changes: &[String]) -> Result<Self, Error> {
         let usual = (entry(name)?.make)();
-        let refuse = |change: &str, reason: String| Error::Settings(format!("--set {change}: {reason}"));
-        let mut json = match serde_json::to_value(&usual) {
-            Ok(serde_json::Value::Object(fields)) => fields,
-            _ => return Err(refuse(name, "cannot be changed".into())),
-        };
-        for change in changes {
-            let Some((key, text)) = change.split_once('=') else {
-                return Err(refuse(change, "expected key=value".into()));
-            };
-            if key == "objective" || !json.contains_key(key) {
-                let known: Vec<&str> =
-                    json.keys().filter(|k| *k != "objective").map(String::as_str).collect();
-                return Err(refuse(change, format!("{name} has {}", known.join(", "))));
-            }
-            json.insert(key.into(), value(text));
-        }
-        let method = serde_json::from_value(json.into())
-            .map_err(|e| refuse(&changes.join(","), format!("{name}: {e}")))?;
+        let method = overlay(&usual, changes, "objective", ("--set", name))?;
         let chosen = Self { name: name.into(), method };
         chosen.check()?;
         Ok(chosen)

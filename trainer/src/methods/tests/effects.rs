@@ -6,7 +6,9 @@ use crate::attacks::{Norm, Pgd, Start};
 use crate::data::{Augmentation, Images};
 use crate::methods::loss::cross_entropy;
 use crate::train::checkpoint::{self, load_net};
-use crate::train::{Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train};
+use crate::train::{
+    Assault, Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train,
+};
 use ringfence::data::{DataError, Dataset, Shape};
 use std::sync::LazyLock;
 
@@ -114,7 +116,14 @@ impl Trained {
 
     fn robust(&self) -> f64 {
         let attack = Pgd { norm: Norm::Linf, epsilon: EPSILON, step: 0.0, steps: 0, start: Start::Uniform };
-        robust_accuracy(&self.net, &self.spec, &self.test, &attack, (1, Path::Fused), &Device::flex())
+        robust_accuracy(
+            &self.net,
+            &self.spec,
+            &self.test,
+            &Assault::quick(attack),
+            (1, Path::Fused),
+            &Device::flex(),
+        )
     }
 
     /// The loss of `name` with `changes` on the held-out images, with fixed statistics.
