@@ -72,6 +72,15 @@ fn bad_arguments_are_explained() {
 }
 
 #[test]
+fn attacks_are_listed() {
+    let text = String::from_utf8(trainer(&["attacks"]).stdout).unwrap();
+    assert!(
+        text.lines().count() >= 15 && text.contains("apgd-t") && text.contains("arXiv:1608.04644"),
+        "{text}"
+    );
+}
+
+#[test]
 fn methods_are_listed_for_people_and_machines() {
     let text = String::from_utf8(trainer(&["methods"]).stdout).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&trainer(&["methods", "--json"]).stdout).unwrap();
@@ -143,6 +152,19 @@ fn train_evaluate_and_export_work_together() {
     assert_eq!((&report["attacked"]["epsilon"], &report["attacked"]["images"]), (&0.5.into(), &8.into()));
     assert!(report["attacked"]["accuracy"].as_f64() <= report["clean"]["accuracy"].as_f64());
     assert!(error(&["evaluate", run, "--attack", "eps=1"]).contains("epsilon"));
+
+    let file = dir.path().join("attack.json");
+    let path = file.to_str().unwrap();
+    let attacked = trainer(&["attack", run, "--max", "8", "--attacks", "fgsm,pgd-7,square", "--json", path]);
+    assert!(attacked.status.success(), "{}", String::from_utf8_lossy(&attacked.stderr));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let left: Vec<f64> =
+        report["lines"].as_array().unwrap().iter().map(|l| l["accuracy"].as_f64().unwrap()).collect();
+    assert!(left.len() == 3 && left.windows(2).all(|w| w[1] <= w[0]), "{left:?}");
+    assert!(left[0] <= report["clean"].as_f64().unwrap() && report["images"] == 8);
+    assert!(error(&["attack", run, "--attacks", "x"]).contains("apgd-ce"));
+    assert!(error(&["attack", run, "--attacks", "square", "--norm", "l2"]).contains("works in linf"));
+    assert!(error(&["attack", run, "--epsilon", "0"]).contains("--epsilon"));
 
     let file = dir.path().join("tiny.onnx");
     let exported = trainer(&["export", run, "-o", file.to_str().unwrap()]);

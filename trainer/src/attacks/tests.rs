@@ -72,3 +72,5 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
     let x = pgd.ascend(&images, images.clone(), &mut |_| constant.clone());
     assert_eq!(floats(x), floats(images), "a constant moves nothing");
 }
+
+mod oracles;

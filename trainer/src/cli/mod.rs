@@ -1,5 +1,6 @@
-//! The command line: `train`, `methods`, `quantise`, `evaluate`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `export`.
 
+mod attack;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
@@ -31,6 +32,10 @@ enum Command {
     Quantise(quantise::Args),
     /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
     Evaluate(evaluate::Args),
+    /// Attack a checkpoint's network and print what each attack leaves of its accuracy
+    Attack(attack::Args),
+    /// List attacks
+    Attacks,
     /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
     Export(export::Args),
 }
@@ -45,6 +50,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Methods(args) => methods::run(&args),
         Command::Quantise(args) => with_threads(args.threads, || quantise::run(&args)),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
+        Command::Attack(args) => with_threads(args.threads, || attack::run(&args)),
+        Command::Attacks => {
+            attack::list();
+            Ok(())
+        }
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
     }
 }

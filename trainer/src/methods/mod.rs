@@ -20,7 +20,7 @@ mod tests;
 pub use adversarial::Adversarial;
 pub use batch::Batch;
 pub use free::Free;
-pub use model::{Craft, Frozen, Model, first_point};
+pub use model::{Craft, Frozen, Model, first_point, first_point_of};
 pub use objective::{Carry, Objective};
 pub use plain::{Gaussian, Plain};
 pub use preset::{PRESETS, Preset, preset};

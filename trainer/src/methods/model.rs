@@ -105,13 +105,19 @@ impl Frozen<'_> {
 /// Where `attack` begins for every image of `batch`.
 #[must_use]
 pub fn first_point(attack: &Pgd, batch: &Batch) -> Tensor<4> {
+    first_point_of(attack, batch, 0)
+}
+
+/// Where restart `restart` of `attack` begins.
+#[must_use]
+pub fn first_point_of(attack: &Pgd, batch: &Batch, restart: u32) -> Tensor<4> {
     let images = batch.images.clone();
     match attack.start {
         Start::Image => images,
-        Start::Jitter => images + batch.start_normal(0).mul_scalar(1e-3),
+        Start::Jitter => images + batch.start_normal(restart).mul_scalar(1e-3),
         Start::Uniform => {
-            let ball = attack.ball();
-            images + ball.random(batch.start_uniform(0), batch.start_normal(0), batch.coin_tensor(0))
+            let [uniform, normal] = [batch.start_uniform(restart), batch.start_normal(restart)];
+            images + attack.ball().random(uniform, normal, batch.coin_tensor(restart))
         }
     }
 }

@@ -1,0 +1,185 @@
+//! What attacks may ask: logits, losses with their gradients, decisions. Everything asked is counted.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Bool, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+
+/// A classifier of images `[n, channels, height, width]` in `[0, 1]`.
+pub trait Target {
+    /// Logits `[n, classes]`, differentiable by the images if these are watched. A randomised classifier draws by `draw`:
+    /// the same number gives the same noise.
+    fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2>;
+
+    /// Whether its logits depend on the draw.
+    fn is_random(&self) -> bool {
+        false
+    }
+}
+
+/// How the gradient of a randomised classifier is estimated from m draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Estimator {
+    /// Mean of the draws' losses (EPGD: Nemcovsky et al. 2019).
+    Loss,
+    /// Loss of the logarithm of the mean probabilities (SmoothAdv: Salman et al. 2019).
+    Probability,
+    /// Loss of the mean logits (expectation over transformations: Athalye et al. 2018).
+    Logits,
+}
+
+/// Passes an attack has cost, in images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Forward passes, those of gradients too.
+    pub forward: u64,
+    /// Backward passes.
+    pub backward: u64,
+}
+
+/// A target, how often it is drawn, and what that has cost.
+pub struct Oracle<'a> {
+    target: &'a dyn Target,
+    draws: u32,
+    votes: u32,
+    estimator: Estimator,
+    next: Cell<u64>,
+    cost: Cell<Cost>,
+}
+
+impl std::fmt::Debug for Oracle<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Oracle of {} draws and {} votes, {:?}", self.draws, self.votes, self.cost.get())
+    }
+}
+
+impl<'a> Oracle<'a> {
+    /// Asks a deterministic target once; a randomised one `draws` times for each gradient and `votes` times for each
+    /// decision.
+    #[must_use]
+    pub fn new(target: &'a dyn Target, draws: u32, votes: u32, estimator: Estimator) -> Self {
+        let often = |m: u32| if target.is_random() { m.max(1) } else { 1 };
+        let (draws, votes) = (often(draws), often(votes));
+        Self { target, draws, votes, estimator, next: Cell::new(0), cost: Cell::default() }
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.cost.get()
+    }
+
+    /// Leaves out draws.
+    pub fn skip(&self, draws: u64) {
+        self.next.set(self.next.get() + draws);
+    }
+
+    fn pass(&self, images: Tensor<4>) -> Tensor<2> {
+        let draw = self.next.get();
+        self.next.set(draw + 1);
+        let cost = self.cost.get();
+        self.cost.set(Cost { forward: cost.forward + images.dims()[0] as u64, ..cost });
+        self.target.logits(images, draw)
+    }
+
+    /// The loss of each image, `[n]`, over the draws.
+    fn loss(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> Tensor<1> {
+        let share = 1.0 / f64::from(self.draws);
+        let passes = || (0..self.draws).map(|_| self.pass(images.clone()));
+        let mean = |mut all: Vec<Tensor<2>>| {
+            let first = all.remove(0);
+            all.into_iter().fold(first, |sum, t| sum + t).mul_scalar(share)
+        };
+        match self.estimator {
+            _ if self.draws == 1 => of(self.pass(images.clone())),
+            Estimator::Logits => of(mean(passes().collect())),
+            Estimator::Probability => {
+                of(mean(passes().map(|z| softmax(z, 1)).collect()).clamp_min(1e-20).log())
+            }
+            Estimator::Loss => {
+                let first = of(self.pass(images.clone()));
+                let rest = (1..self.draws).map(|_| of(self.pass(images.clone())));
+                rest.fold(first, |sum, l| sum + l).mul_scalar(share)
+            }
+        }
+    }
+
+    /// Losses and the gradient of their sum by `images`, which are not on an autodiff device.
+    pub fn gradient(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> (Vec<f32>, Tensor<4>) {
+        let watched = images.clone().autodiff().require_grad();
+        let losses = self.loss(&watched, of);
+        let values = losses.clone().inner().into_data().iter::<f32>().collect();
+        let cost = self.cost.get();
+        let passes = u64::from(self.draws) * images.dims()[0] as u64;
+        self.cost.set(Cost { backward: cost.backward + passes, ..cost });
+        // A target without a gradient gives zeros: the second term tracks the images and adds nothing.
+        let sum = losses.sum() + watched.clone().sum().mul_scalar(0.0);
+        let gradient = watched.grad(&sum.backward());
+        (values, gradient.unwrap_or_else(|| images.zeros_like()))
+    }
+
+    /// Losses without a gradient.
+    pub fn losses(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> Vec<f32> {
+        self.loss(images, of).into_data().iter::<f32>().collect()
+    }
+
+    /// The class of each image: the one with most votes, the lowest among equals.
+    pub fn classes(&self, images: &Tensor<4>) -> Vec<i32> {
+        let one = || -> Vec<i32> { self.pass(images.clone()).argmax(1).into_data().iter::<i32>().collect() };
+        if self.votes == 1 {
+            return one();
+        }
+        let votes: Vec<Vec<i32>> = (0..self.votes).map(|_| one()).collect();
+        (0..images.dims()[0])
+            .map(|i| {
+                let mut counts = std::collections::BTreeMap::<i32, u32>::new();
+                votes.iter().for_each(|v| *counts.entry(v[i]).or_default() += 1);
+                counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(0, |(class, _)| class)
+            })
+            .collect()
+    }
+
+    /// For each image its classes from the largest logit to the least.
+    pub fn ranked(&self, images: &Tensor<4>) -> Vec<Vec<i32>> {
+        let logits = self.pass(images.clone());
+        let [_, classes] = logits.dims();
+        let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
+        let rank = |row: &[f32]| {
+            let mut order: Vec<i32> = (0..classes as i32).collect();
+            order.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
+            order
+        };
+        values.chunks(classes).map(rank).collect()
+    }
+
+    /// Whether each image is given another class than its label.
+    pub fn fooled(&self, images: &Tensor<4>, labels: &[i32]) -> Vec<bool> {
+        self.classes(images).iter().zip(labels).map(|(found, label)| found != label).collect()
+    }
+}
+
+/// `[n, 1, 1, 1]` of one value an image.
+#[must_use]
+pub fn each(values: &[f32], like: &Tensor<4>) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1, 1, 1]), &like.device())
+}
+
+/// The images of `yes` where `mask` holds, else those of `no`.
+#[must_use]
+pub fn pick(mask: &[bool], yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = no.dims();
+    let mask = Tensor::<4, Bool>::from_data(TensorData::new(mask.to_vec(), [n, 1, 1, 1]), &no.device());
+    no.mask_where(mask.expand([n, c, h, w]), yes)
+}
+
+/// Labels as a tensor.
+#[must_use]
+pub fn labels_of(labels: &[i32], like: &Tensor<4>) -> Tensor<1, Int> {
+    Tensor::from_data(TensorData::new(labels.to_vec(), [labels.len()]), &like.device())
+}
+
+/// One value an image.
+pub(crate) fn values(t: Tensor<4>) -> Vec<f32> {
+    t.into_data().iter::<f32>().collect()
+}

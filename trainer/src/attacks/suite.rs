@@ -1,0 +1,153 @@
+//! Several attacks on the same images, each on those that are left; the worst of all counts.
+
+use super::found::norms;
+use super::{Attack, Cost, Estimator, Norm, Oracle, Target};
+use crate::data::Images;
+use crate::methods::Batch;
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
+use crate::train::to_device;
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+
+/// Images attacked at a time.
+const BATCH: usize = 100;
+
+/// A network as it is, its noise layers on.
+#[derive(Debug)]
+pub struct NetTarget<'a> {
+    /// Not on an autodiff device.
+    pub net: &'a Network,
+    /// Its shape.
+    pub spec: &'a NetSpec,
+    /// How it is computed.
+    pub path: Path,
+    /// Seed of the noise layers.
+    pub seed: u64,
+}
+
+impl Target for NetTarget<'_> {
+    fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
+        let draw = Some(Draw { seed: self.seed, index: draw });
+        self.net.forward(self.spec, images, Pass { path: self.path, draw })
+    }
+
+    fn is_random(&self) -> bool {
+        !self.spec.noise.is_none()
+    }
+}
+
+/// What is run, and against which ball.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// Names and attacks, in order.
+    pub attacks: Vec<(&'static str, Attack)>,
+    /// Norm of the ball.
+    pub norm: Norm,
+    /// Its size, in units of the pixel range.
+    pub epsilon: f64,
+    /// Draws of a randomised classifier in each gradient; decisions are votes of as many, 25 at least.
+    pub draws: u32,
+    /// Seed of random starts.
+    pub seed: u64,
+}
+
+/// What one attack left.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// The attack.
+    pub attack: &'static str,
+    /// Share of all images that are right after it and those before it.
+    pub accuracy: f64,
+    /// Images it broke.
+    pub broken: usize,
+    /// Passes it cost.
+    pub cost: Cost,
+}
+
+/// The result of a suite.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Images attacked.
+    pub images: usize,
+    /// Share that is right without an attack.
+    pub clean: f64,
+    /// Attack by attack.
+    pub lines: Vec<Line>,
+    /// Per image the attack that broke it; `clean` for one that was wrong before, none for one that stood all.
+    pub broken_by: Vec<Option<&'static str>>,
+}
+
+impl Suite {
+    /// Runs all attacks on the first `count` of `images`. A success counts only where a pass of its own, on an image that is
+    /// within the ball, confirms it. `report` is called after each attack.
+    pub fn run(
+        &self,
+        target: &dyn Target,
+        spec: &NetSpec,
+        (images, count): (&Images, usize),
+        device: &Device,
+        report: &mut dyn FnMut(&Line),
+    ) -> Outcome {
+        let count = images.len().min(count);
+        let ids: Vec<u32> = (0..count as u32).collect();
+        let mut broken_by: Vec<Option<&'static str>> = vec![None; count];
+        for chunk in ids.chunks(BATCH) {
+            let (batch, labels) = self.batch(images, chunk, spec, device);
+            let wrong = self.oracle(target).fooled(&batch.images, &labels);
+            chunk
+                .iter()
+                .zip(wrong)
+                .filter(|(_, w)| *w)
+                .for_each(|(i, _)| broken_by[*i as usize] = Some("clean"));
+        }
+        let share = |broken: &[Option<&str>]| {
+            broken.iter().filter(|b| b.is_none()).count() as f64 / count.max(1) as f64
+        };
+        let clean = share(&broken_by);
+        let mut lines = vec![];
+        for (name, attack) in &self.attacks {
+            let left: Vec<u32> = ids.iter().copied().filter(|i| broken_by[*i as usize].is_none()).collect();
+            let (mut cost, mut broken) = (Cost::default(), 0);
+            for chunk in left.chunks(BATCH) {
+                let (batch, labels) = self.batch(images, chunk, spec, device);
+                let oracle = self.oracle(target);
+                let (x, found) = attack.run(&oracle, &batch, &labels, self.epsilon);
+                let confirmed = self.confirmed(target, &batch, &labels, &x);
+                for (i, _) in chunk.iter().zip(found.iter().zip(confirmed)).filter(|(_, (f, c))| **f && *c) {
+                    broken_by[*i as usize] = Some(name);
+                    broken += 1;
+                }
+                let spent = oracle.cost();
+                cost =
+                    Cost { forward: cost.forward + spent.forward, backward: cost.backward + spent.backward };
+            }
+            let line = Line { attack: name, accuracy: share(&broken_by), broken, cost };
+            report(&line);
+            lines.push(line);
+        }
+        Outcome { images: count, clean, lines, broken_by }
+    }
+
+    fn oracle<'t>(&self, target: &'t dyn Target) -> Oracle<'t> {
+        Oracle::new(target, self.draws, self.draws.max(25), Estimator::Probability)
+    }
+
+    fn batch(&self, images: &Images, ids: &[u32], spec: &NetSpec, device: &Device) -> (Batch, Vec<i32>) {
+        let data = images.evaluation(ids, 0.0, self.seed);
+        let own = data.labels.clone();
+        let (images, labels) = to_device(data.pixels, data.labels, spec, device);
+        let ids = ids.to_vec();
+        (Batch { images, labels, ids, epoch: 0, progress: 0.0, seed: self.seed, sigma: 0.0 }, own)
+    }
+
+    /// Whether each image is within the ball and the box, and given another class by fresh draws.
+    fn confirmed(&self, target: &dyn Target, batch: &Batch, labels: &[i32], x: &Tensor<4>) -> Vec<bool> {
+        let at = norms(self.norm, x.clone() - batch.images.clone());
+        let inside = at.iter().map(|d| f64::from(*d) <= self.epsilon * (1.0 + 1e-5) + 1e-7);
+        let oracle = self.oracle(target);
+        // Past the draws that any attack has seen.
+        oracle.skip(1 << 32);
+        let fooled = oracle.fooled(&x.clone().clamp(0.0, 1.0), labels);
+        inside.zip(fooled).map(|(inside, fooled)| inside && fooled).collect()
+    }
+}
