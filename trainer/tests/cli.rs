@@ -162,6 +162,12 @@ fn train_evaluate_and_export_work_together() {
         report["lines"].as_array().unwrap().iter().map(|l| l["accuracy"].as_f64().unwrap()).collect();
     assert!(left.len() == 3 && left.windows(2).all(|w| w[1] <= w[0]), "{left:?}");
     assert!(left[0] <= report["clean"].as_f64().unwrap() && report["images"] == 8);
+    let smoothed =
+        ["attack", run, "--max", "4", "--attacks", "pgd-7", "--sigma", "0.1", "--draws", "2", "--votes", "5"];
+    let text = trainer(&smoothed).stdout;
+    assert!(String::from_utf8_lossy(&text).contains("worst case"));
+    assert_eq!(text, trainer(&smoothed).stdout, "the seed decides");
+    assert!(error(&["attack", run, "--sigma", "-1"]).contains("--sigma -1"));
     assert!(error(&["attack", run, "--attacks", "x"]).contains("apgd-ce"));
     assert!(error(&["attack", run, "--attacks", "square", "--norm", "l2"]).contains("works in linf"));
     assert!(error(&["attack", run, "--epsilon", "0"]).contains("--epsilon"));

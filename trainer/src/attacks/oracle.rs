@@ -18,7 +18,7 @@ pub trait Target {
 }
 
 /// How the gradient of a randomised classifier is estimated from m draws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Estimator {
     /// Mean of the draws' losses (EPGD: Nemcovsky et al. 2019).

@@ -5,15 +5,17 @@ use super::{Attack, Cost, Estimator, Norm, Oracle, Target};
 use crate::data::Images;
 use crate::methods::Batch;
 use crate::nets::{Draw, NetSpec, Network, Pass, Path};
+use crate::random::{Normals, Stream, stream};
 use crate::train::to_device;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// Images attacked at a time.
 const BATCH: usize = 100;
 
-/// A network as it is, its noise layers on.
-#[derive(Debug)]
+/// A network, its noise layers on, under normal noise on the pixels: what a smoothed classifier draws.
+#[derive(Debug, Clone, Copy)]
 pub struct NetTarget<'a> {
     /// Not on an autodiff device.
     pub net: &'a Network,
@@ -21,18 +23,46 @@ pub struct NetTarget<'a> {
     pub spec: &'a NetSpec,
     /// How it is computed.
     pub path: Path,
-    /// Seed of the noise layers.
+    /// Seed of all noise.
     pub seed: u64,
+    /// Deviation of the noise on the pixels, in units of their range; 0: none.
+    pub sigma: f32,
 }
 
-impl Target for NetTarget<'_> {
+/// The target for a batch: the noise on an image belongs to the image and not to its place.
+struct OnBatch<'a> {
+    target: NetTarget<'a>,
+    ids: &'a [u32],
+}
+
+impl OnBatch<'_> {
+    fn noise(&self, like: &Tensor<4>, draw: u64) -> Tensor<4> {
+        let dims = like.dims();
+        let each = dims[1] * dims[2] * dims[3];
+        let mut values = vec![0.0; dims[0] * each];
+        values.par_chunks_exact_mut(each).zip(self.ids).for_each(|(out, &index)| {
+            let (epoch, copy) = ((draw >> 32) as u32, draw as u32);
+            let mut random = Normals::new(stream(self.target.seed, Stream::Copy { epoch, index, copy }));
+            out.iter_mut().for_each(|v| *v = self.target.sigma * random.draw());
+        });
+        Tensor::from_data(TensorData::new(values, dims), &like.device().inner())
+    }
+}
+
+impl Target for OnBatch<'_> {
     fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
-        let draw = Some(Draw { seed: self.seed, index: draw });
-        self.net.forward(self.spec, images, Pass { path: self.path, draw })
+        let NetTarget { net, spec, path, seed, sigma } = self.target;
+        let images = if sigma > 0.0 {
+            let noise = self.noise(&images, draw);
+            images.clone() + if images.is_autodiff() { noise.autodiff() } else { noise }
+        } else {
+            images
+        };
+        net.forward(spec, images, Pass { path, draw: Some(Draw { seed, index: draw }) })
     }
 
     fn is_random(&self) -> bool {
-        !self.spec.noise.is_none()
+        self.target.sigma > 0.0 || !self.target.spec.noise.is_none()
     }
 }
 
@@ -45,8 +75,12 @@ pub struct Suite {
     pub norm: Norm,
     /// Its size, in units of the pixel range.
     pub epsilon: f64,
-    /// Draws of a randomised classifier in each gradient; decisions are votes of as many, 25 at least.
+    /// Draws of a randomised classifier in each gradient.
     pub draws: u32,
+    /// Draws of each of its decisions.
+    pub votes: u32,
+    /// How its gradient is estimated.
+    pub estimator: Estimator,
     /// Seed of random starts.
     pub seed: u64,
 }
@@ -82,8 +116,7 @@ impl Suite {
     /// within the ball, confirms it. `report` is called after each attack.
     pub fn run(
         &self,
-        target: &dyn Target,
-        spec: &NetSpec,
+        target: &NetTarget,
         (images, count): (&Images, usize),
         device: &Device,
         report: &mut dyn FnMut(&Line),
@@ -92,8 +125,9 @@ impl Suite {
         let ids: Vec<u32> = (0..count as u32).collect();
         let mut broken_by: Vec<Option<&'static str>> = vec![None; count];
         for chunk in ids.chunks(BATCH) {
-            let (batch, labels) = self.batch(images, chunk, spec, device);
-            let wrong = self.oracle(target).fooled(&batch.images, &labels);
+            let (batch, labels) = self.batch(images, chunk, target.spec, device);
+            let target = OnBatch { target: *target, ids: chunk };
+            let wrong = self.oracle(&target).fooled(&batch.images, &labels);
             chunk
                 .iter()
                 .zip(wrong)
@@ -109,10 +143,11 @@ impl Suite {
             let left: Vec<u32> = ids.iter().copied().filter(|i| broken_by[*i as usize].is_none()).collect();
             let (mut cost, mut broken) = (Cost::default(), 0);
             for chunk in left.chunks(BATCH) {
-                let (batch, labels) = self.batch(images, chunk, spec, device);
-                let oracle = self.oracle(target);
+                let (batch, labels) = self.batch(images, chunk, target.spec, device);
+                let target = OnBatch { target: *target, ids: chunk };
+                let oracle = self.oracle(&target);
                 let (x, found) = attack.run(&oracle, &batch, &labels, self.epsilon);
-                let confirmed = self.confirmed(target, &batch, &labels, &x);
+                let confirmed = self.confirmed(&target, &batch, &labels, &x);
                 for (i, _) in chunk.iter().zip(found.iter().zip(confirmed)).filter(|(_, (f, c))| **f && *c) {
                     broken_by[*i as usize] = Some(name);
                     broken += 1;
@@ -129,7 +164,7 @@ impl Suite {
     }
 
     fn oracle<'t>(&self, target: &'t dyn Target) -> Oracle<'t> {
-        Oracle::new(target, self.draws, self.draws.max(25), Estimator::Probability)
+        Oracle::new(target, self.draws, self.votes, self.estimator)
     }
 
     fn batch(&self, images: &Images, ids: &[u32], spec: &NetSpec, device: &Device) -> (Batch, Vec<i32>) {

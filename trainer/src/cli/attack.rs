@@ -1,7 +1,7 @@
 //! `attack` and `attacks`.
 
 use super::{device, evaluate};
-use crate::attacks::{ATTACKS, Line, NetTarget, Norm, Outcome, Suite, attack};
+use crate::attacks::{ATTACKS, Estimator, Line, NetTarget, Norm, Outcome, Suite, attack};
 use crate::error::Error;
 use crate::export::write_whole;
 use crate::train::checkpoint;
@@ -15,6 +15,7 @@ use std::path::PathBuf;
   ringfence-trainer attack runs/madry/best --max 500
   ringfence-trainer attack runs/madry/best --attacks fgsm,pgd-20,apgd-t --epsilon 4/255 --json attack.json
   ringfence-trainer attack runs/pni --draws 64
+  ringfence-trainer attack runs/c10 --sigma 0.25 --norm l2 --epsilon 0.5 --attacks pgd-20 --draws 64 --max 100
 
 `ringfence-trainer attacks` lists the attacks. Each attack runs on the images that those before it left; the last line is the
 worst case over all.")]
@@ -30,9 +31,18 @@ pub struct Args {
     /// Its bound, a number or a fraction
     #[arg(long, default_value = "8/255")]
     epsilon: String,
-    /// Draws of a network with noise layers in each gradient
+    /// Attack the smoothed classifier of this deviation of noise; 0: the network itself
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    sigma: f32,
+    /// Draws of a randomised classifier in each gradient
     #[arg(long, default_value_t = 20)]
     draws: u32,
+    /// Draws whose votes make each of its decisions
+    #[arg(long, default_value_t = 100)]
+    votes: u32,
+    /// Its gradient: of the mean loss, of the loss of the mean probability, or of the mean logits
+    #[arg(long, value_enum, default_value_t = Estimator::Probability)]
+    estimator: Estimator,
     /// Data set; the one it was trained on by default
     #[arg(long)]
     data: Option<String>,
@@ -60,7 +70,10 @@ struct Report<'a> {
     data: &'a str,
     norm: Norm,
     epsilon: f64,
+    sigma: f32,
     draws: u32,
+    votes: u32,
+    estimator: Estimator,
     seed: u64,
     #[serde(flatten)]
     outcome: &'a Outcome,
@@ -89,6 +102,9 @@ fn length(text: &str) -> Result<f64, Error> {
 /// Names, checkpoint, data or device at fault.
 pub fn run(args: &Args) -> Result<(), Error> {
     let (norm, epsilon) = (norm(&args.norm)?, length(&args.epsilon)?);
+    if !(args.sigma.is_finite() && args.sigma >= 0.0) {
+        return Err(Error::Settings(format!("--sigma {}: expected a number of at least 0", args.sigma)));
+    }
     let attacks = args
         .attacks
         .iter()
@@ -100,8 +116,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let spec = args.data.clone().unwrap_or_else(|| state.settings.data.clone());
     let images = evaluate::read(&spec, data::Split::Test, args.max, &state)?;
     let net = checkpoint::load_net(&folder, &state.net, &device)?;
-    let target = NetTarget { net: &net, spec: &state.net, path, seed: args.seed };
-    let suite = Suite { attacks, norm, epsilon, draws: args.draws, seed: args.seed };
+    let target = NetTarget { net: &net, spec: &state.net, path, seed: args.seed, sigma: args.sigma };
+    let (draws, votes, estimator, seed) = (args.draws, args.votes, args.estimator, args.seed);
+    let suite = Suite { attacks, norm, epsilon, draws, votes, estimator, seed };
     let mut print = |line: &Line| {
         let (accuracy, cost) = (100.0 * line.accuracy, line.cost);
         println!(
@@ -110,17 +127,19 @@ pub fn run(args: &Args) -> Result<(), Error> {
         );
     };
     println!("{} images, {norm} {epsilon:.5}", images.len());
-    let outcome = suite.run(&target, &state.net, (&images, images.len()), &device, &mut print);
+    let outcome = suite.run(&target, (&images, images.len()), &device, &mut print);
     let left = outcome.lines.last().map_or(outcome.clean, |l| l.accuracy);
     println!("clean {:.2} %, worst case {:.2} %", 100.0 * outcome.clean, 100.0 * left);
     if let Some(file) = &args.json {
-        let (draws, seed) = (args.draws, args.seed);
         let report = Report {
             schema: "ringfence.attack/1",
             data: &spec,
             norm,
             epsilon,
+            sigma: args.sigma,
             draws,
+            votes,
+            estimator,
             seed,
             outcome: &outcome,
         };
