@@ -28,7 +28,7 @@ fn gradients(device: &Device, path: Path) -> Vec<Vec<f32>> {
         classes: (0..10).map(|i| i.to_string()).collect(),
         mean: vec![0.5; 3],
         deviation: vec![0.25; 3],
-        ..NetSpec::default()
+        noise: NoiseSpec::default(),
     };
     let autodiff = device.clone().autodiff();
     let net = Network::new(&spec, &autodiff, 5);
