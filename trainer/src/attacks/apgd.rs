@@ -3,6 +3,7 @@
 use super::ball::{Ball, Norm};
 use super::objective::{Loss, targeted_ratio};
 use super::oracle::{Oracle, each, labels_of, pick};
+use super::rounds::rounds;
 use crate::methods::Batch;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -60,47 +61,17 @@ impl Apgd {
     ) -> (Tensor<4>, Vec<bool>) {
         let images = &batch.images;
         let ball = Ball { norm: self.norm, epsilon };
-        let mut fooled = oracle.fooled(images, labels);
-        let mut best = images.clone();
-        let rivals = self.rivals(oracle, images, labels);
-        for restart in 0..self.restarts {
-            for rival in &rivals {
-                if fooled.iter().all(|f| *f) {
-                    break;
-                }
-                let start = ball.random(
-                    batch.start_uniform(restart),
-                    batch.start_normal(restart),
-                    batch.coin_tensor(restart),
-                );
-                let y = labels_of(labels, images);
-                let t = rival.as_ref().map(|r| labels_of(r, images));
-                let loss = |z: Tensor<2>| match &t {
-                    Some(t) => targeted_ratio(z, &y, t),
-                    None => self.loss.of(z, &y),
-                };
-                let from = ball.project(images, images.clone() + start);
-                let x = self.climb(oracle, &ball, images, from, &loss);
-                let now = oracle.fooled(&x, labels);
-                let take: Vec<bool> = fooled.iter().zip(&now).map(|(before, now)| !before && *now).collect();
-                best = pick(&take, x, best);
-                fooled.iter_mut().zip(now).for_each(|(f, n)| *f |= n);
-            }
-        }
-        (best, fooled)
-    }
-
-    fn rivals(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Vec<Option<Vec<i32>>> {
-        if self.targets == 0 {
-            return vec![None];
-        }
-        let order = oracle.ranked(images);
-        let of = |rank: usize| {
-            let others =
-                order.iter().zip(labels).map(|(o, l)| o.iter().copied().filter(move |c| c != l).nth(rank));
-            others.collect::<Option<Vec<i32>>>()
-        };
-        (0..(order[0].len() - 1).min(self.targets)).map(of).collect()
+        let rivals = (self.targets > 0).then_some(self.targets);
+        let y = labels_of(labels, images);
+        rounds(oracle, (images, labels), self.restarts, rivals, &|restart, rival| {
+            let t = rival.map(|r| labels_of(r, images));
+            let loss = |z: Tensor<2>| match &t {
+                Some(t) => targeted_ratio(z, &y, t),
+                None => self.loss.of(z, &y),
+            };
+            let from = ball.project(images, images.clone() + batch.random_in(&ball, restart));
+            self.climb(oracle, &ball, images, from, &loss)
+        })
     }
 
     /// The point of highest loss on one ascent.

@@ -1,8 +1,9 @@
 //! Attacks of a fixed size by signed or normalised gradient steps: FGSM, BIM, PGD, their targeted forms, MultiTargeted.
 
 use super::objective::Loss;
-use super::oracle::{Oracle, labels_of, pick};
+use super::oracle::{Oracle, labels_of};
 use super::pgd::Pgd;
+use super::rounds::rounds;
 use crate::methods::loss::of_label;
 use crate::methods::{Batch, first_point_of};
 use burn::tensor::Tensor;
@@ -33,8 +34,8 @@ pub struct Ascent {
 }
 
 impl Ascent {
-    /// For each image of `batch` one within `epsilon` that is given another class than `labels`, or, if none was found, the
-    /// last one of highest loss; and whether it was. The step keeps its proportion to the ball.
+    /// For each image of `batch` one within `epsilon` that is given another class than `labels`, or the original;
+    /// and whether it was found. The step keeps its proportion to the ball.
     #[must_use]
     pub fn run(
         &self,
@@ -45,36 +46,10 @@ impl Ascent {
     ) -> (Tensor<4>, Vec<bool>) {
         let scale = if self.pgd.epsilon > 0.0 { epsilon / self.pgd.epsilon } else { 1.0 };
         let pgd = Pgd { epsilon, step: self.pgd.step * scale, ..self.pgd };
-        let images = &batch.images;
-        let mut best = images.clone();
-        let mut fooled = oracle.fooled(images, labels);
-        for restart in 0..self.restarts {
-            for rival in self.rivals(oracle, images, labels) {
-                if fooled.iter().all(|f| *f) {
-                    return (best, fooled);
-                }
-                let x = self.climb(oracle, &pgd, batch, labels, (restart, rival.as_deref()));
-                let now = oracle.fooled(&x, labels);
-                let take: Vec<bool> = fooled.iter().zip(&now).map(|(before, now)| !before && *now).collect();
-                best = pick(&take, x, best);
-                fooled.iter_mut().zip(now).for_each(|(f, n)| *f |= n);
-            }
-        }
-        (best, fooled)
-    }
-
-    /// The classes aimed at, in turn: for every image the one of each rank.
-    fn rivals(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Vec<Option<Vec<i32>>> {
-        if self.aim == Aim::Away {
-            return vec![None];
-        }
-        let order = oracle.ranked(images);
-        let of = |rank: usize| {
-            let others =
-                order.iter().zip(labels).map(|(o, l)| o.iter().copied().filter(move |c| c != l).nth(rank));
-            others.collect::<Option<Vec<i32>>>()
-        };
-        (0..order[0].len() - 1).map(of).collect()
+        let rivals = (self.aim == Aim::EachClass).then_some(usize::MAX);
+        rounds(oracle, (&batch.images, labels), self.restarts, rivals, &|restart, rival| {
+            self.climb(oracle, &pgd, batch, labels, (restart, rival))
+        })
     }
 
     fn climb(

@@ -35,6 +35,12 @@ pub struct Ball {
     pub epsilon: f64,
 }
 
+/// Each image of `x` at Euclidean norm 1; zeros stay.
+pub(crate) fn unit(x: Tensor<4>) -> Tensor<4> {
+    let length = lengths(x.clone()).clamp_min(TINY);
+    x / length
+}
+
 /// Euclidean norm of each image of a batch, `[n, 1, 1, 1]`.
 pub(crate) fn lengths(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
@@ -67,11 +73,20 @@ impl Ball {
     pub fn steepest(&self, gradient: Tensor<4>) -> Tensor<4> {
         match self.norm {
             Norm::Linf => gradient.sign(),
-            Norm::L2 => {
-                let length = lengths(gradient.clone()).clamp_min(TINY);
-                gradient / length
-            }
+            Norm::L2 => unit(gradient),
         }
+    }
+
+    /// The dual norm of each image of `slope`, `[n, 1, 1, 1]`, at least 1e-12: by how much a linear function of that gradient
+    /// rises along [`steepest`](Self::steepest).
+    #[must_use]
+    pub fn dual(&self, slope: &Tensor<4>) -> Tensor<4> {
+        let [n, c, h, w] = slope.dims();
+        let norm = match self.norm {
+            Norm::L2 => lengths(slope.clone()),
+            Norm::Linf => slope.clone().abs().reshape([n, c * h * w]).sum_dim(1).reshape([n, 1, 1, 1]),
+        };
+        norm.clamp_min(TINY)
     }
 
     /// A perturbation spread uniformly over the ball: from `uniform`, values in `[-1, 1]` (Linf), or from `normal`
@@ -82,9 +97,8 @@ impl Ball {
             Norm::Linf => uniform.mul_scalar(self.epsilon),
             Norm::L2 => {
                 let [_, c, h, w] = normal.dims();
-                let length = lengths(normal.clone()).clamp_min(TINY);
                 let scale = radius.powf_scalar(1.0 / (c * h * w) as f64).mul_scalar(self.epsilon);
-                normal / length * scale
+                unit(normal) * scale
             }
         }
     }

@@ -141,11 +141,10 @@ impl Carlini {
         let patience = (self.steps / 10).max(1);
         for step in 1..=self.steps {
             let x = self.image(&w).clamp(0.0, 1.0);
-            let gaps = oracle.losses(&x, &|z| margin(z, &y));
+            let (goals, gaps, slope) = oracle.gradient_beside(&x, &|z| self.goal(z, &y), &|z| margin(z, &y));
             let wrong: Vec<bool> = gaps.iter().map(|g| f64::from(*g) > self.kappa.max(0.0)).collect();
             found.offer(&x, &wrong);
             ever.iter_mut().zip(&wrong).for_each(|(e, w)| *e |= w);
-            let (goals, slope) = oracle.gradient(&x, &|z| self.goal(z, &y));
             let delta = x.clone() - images.clone();
             let gradient = delta.clone().mul_scalar(2.0) + slope * each(weight, images);
             w = adam.step(w.clone(), self.pull(&w, &x, gradient));

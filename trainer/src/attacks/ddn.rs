@@ -1,6 +1,6 @@
 //! Decoupled direction and norm (Rony et al. 2019, arXiv:1811.09600, algorithm 1): the nearest adversarial image in L2.
 
-use super::ball::{Norm, lengths};
+use super::ball::{Norm, lengths, unit};
 use super::found::Found;
 use super::objective::{Loss, margin};
 use super::oracle::{Oracle, each, labels_of, values};
@@ -20,7 +20,7 @@ pub struct Ddn {
 
 impl Ddn {
     /// The nearest images that are given another class than `labels`. Whether a candidate fools is judged by the sign of its
-    /// mean margin, and the best ones are asked again at the end.
+    /// margin in the passes of its gradient.
     #[must_use]
     pub fn run(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Found {
         let y = labels_of(labels, images);
@@ -31,8 +31,8 @@ impl Ddn {
         let mut delta = images.zeros_like();
         for k in 0..self.steps {
             let x = images.clone() + delta.clone();
-            let (_, gradient) = oracle.gradient(&x, &|z| Loss::CrossEntropy.of(z, &y));
-            let gaps = oracle.losses(&x, &|z| margin(z, &y));
+            let (_, gaps, gradient) =
+                oracle.gradient_beside(&x, &|z| Loss::CrossEntropy.of(z, &y), &|z| margin(z, &y));
             let wrong: Vec<bool> = gaps.iter().map(|g| *g > 0.0).collect();
             found.offer(&x, &wrong);
             for ((r, w), l) in radius.iter_mut().zip(&wrong).zip(&longest) {
@@ -40,10 +40,7 @@ impl Ddn {
             }
             let angle = core::f64::consts::PI * f64::from(k) / f64::from(self.steps);
             let step = 0.01 + 0.99 * 0.5 * (1.0 + angle.cos());
-            let length = lengths(gradient.clone()).clamp_min(1e-12);
-            delta = delta + (gradient / length).mul_scalar(step);
-            let length = lengths(delta.clone()).clamp_min(1e-12);
-            delta = delta / length * each(&radius, images);
+            delta = unit(delta + unit(gradient).mul_scalar(step)) * each(&radius, images);
             delta = (images.clone() + delta).clamp(0.0, 1.0) - images.clone();
         }
         found

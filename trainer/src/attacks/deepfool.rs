@@ -1,8 +1,8 @@
 //! DeepFool (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599): the nearest boundary of the linearised classifier, step by step.
 
-use super::ball::{Norm, lengths};
+use super::ball::{Ball, Norm};
 use super::found::Found;
-use super::oracle::{Oracle, each, labels_of, pick};
+use super::oracle::{Oracle, each, labels_of, pick, values};
 use crate::methods::loss::of_label;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ impl DeepFool {
     pub fn run(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Found {
         let first = oracle.classes(images);
         let mut found = Found::new(self.norm, images, &differs(&first, labels));
-        let rivals = self.rivals(oracle, images, &first);
+        let rivals = oracle.rivals(images, &first, self.candidates.saturating_sub(1));
         let mut total = images.zeros_like();
         for _ in 0..self.steps {
             let x = self.moved(images, &total);
@@ -47,49 +47,23 @@ impl DeepFool {
         (images.clone() + total.clone().mul_scalar(1.0 + self.overshoot)).clamp(0.0, 1.0)
     }
 
-    /// For each rank the class of every image that has it, the first class left out.
-    fn rivals(&self, oracle: &Oracle, images: &Tensor<4>, first: &[i32]) -> Vec<Vec<i32>> {
-        let order = oracle.ranked(images);
-        let ranks = order[0].len().min(self.candidates);
-        let of = |rank: usize| {
-            let others =
-                order.iter().zip(first).map(|(o, f)| o.iter().copied().filter(move |c| c != f).nth(rank - 1));
-            others.map(Option::unwrap_or_default).collect()
-        };
-        (1..ranks).map(of).collect()
-    }
-
     /// The shortest step of each image to a linearised boundary.
     fn step(&self, oracle: &Oracle, x: &Tensor<4>, first: &[i32], rivals: &[Vec<i32>]) -> Tensor<4> {
         let mut best = vec![f32::INFINITY; first.len()];
         let mut step = x.zeros_like();
-        let own = labels_of(first, x);
+        let (own, ball) = (labels_of(first, x), Ball { norm: self.norm, epsilon: 1.0 });
         for rival in rivals {
             let other = labels_of(rival, x);
             let (gap, slope) =
                 oracle.gradient(x, &|z: Tensor<2>| of_label(z.clone(), &other) - of_label(z, &own));
-            let dual = self.dual(&slope);
+            let dual = values(ball.dual(&slope));
             let reach: Vec<f32> = gap.iter().zip(&dual).map(|(g, d)| g.abs() / d).collect();
             let nearer: Vec<bool> = reach.iter().zip(&best).map(|(r, b)| r < b).collect();
             let length: Vec<f32> = reach.iter().map(|r| r + 1e-4 / 255.0).collect();
-            let direction = match self.norm {
-                Norm::Linf => slope.sign(),
-                Norm::L2 => slope.clone() / lengths(slope).clamp_min(1e-12),
-            };
-            step = pick(&nearer, direction * each(&length, x), step);
+            step = pick(&nearer, ball.steepest(slope) * each(&length, x), step);
             best.iter_mut().zip(reach).zip(nearer).filter(|(_, n)| *n).for_each(|((b, r), _)| *b = r);
         }
         step
-    }
-
-    /// The dual norm of each slope.
-    fn dual(&self, slope: &Tensor<4>) -> Vec<f32> {
-        let [n, c, h, w] = slope.dims();
-        let norms = match self.norm {
-            Norm::L2 => lengths(slope.clone()),
-            Norm::Linf => slope.clone().abs().reshape([n, c * h * w]).sum_dim(1).reshape([n, 1, 1, 1]),
-        };
-        super::oracle::values(norms.clamp_min(1e-12))
     }
 }
 

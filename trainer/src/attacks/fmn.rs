@@ -1,6 +1,6 @@
 //! Fast minimum-norm attack (Pintor et al. 2021, arXiv:2102.12827, algorithm 1), L2 and L-infinity.
 
-use super::ball::{Ball, Norm, lengths};
+use super::ball::{Ball, Norm, unit};
 use super::found::{Found, norms};
 use super::objective::margin;
 use super::oracle::{Oracle, each, labels_of, values};
@@ -30,7 +30,7 @@ impl Fmn {
     pub fn run(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Found {
         let y = labels_of(labels, images);
         let mut found = Found::new(self.norm, images, &oracle.fooled(images, labels));
-        let mut delta = images.zeros_like();
+        let (ball, mut delta) = (Ball { norm: self.norm, epsilon: 1.0 }, images.zeros_like());
         let mut radius = vec![f32::INFINITY; labels.len()];
         for k in 0..self.steps {
             let done = f64::from(k) / f64::from(self.steps);
@@ -41,7 +41,7 @@ impl Fmn {
             let wrong: Vec<bool> = gaps.iter().map(|g| *g > 0.0).collect();
             found.offer(&x, &wrong);
             let at = norms(self.norm, delta.clone());
-            let dual = self.dual(&gradient);
+            let dual = values(ball.dual(&gradient));
             for i in 0..labels.len() {
                 radius[i] = if wrong[i] {
                     radius[i].min(at[i]).min(found.distances[i]) * (1.0 - gamma) as f32
@@ -52,22 +52,10 @@ impl Fmn {
                     at[i] + (1.0 + gamma as f32) * gaps[i].abs() / dual[i]
                 };
             }
-            let direction = gradient.clone() / lengths(gradient).clamp_min(1e-12);
-            delta = self.shorten(delta + direction.mul_scalar(step), &radius);
+            delta = self.shorten(delta + unit(gradient).mul_scalar(step), &radius);
             delta = (images.clone() + delta).clamp(0.0, 1.0) - images.clone();
         }
         found
-    }
-
-    /// The dual norm of each slope.
-    fn dual(&self, slope: &Tensor<4>) -> Vec<f32> {
-        let [n, c, h, w] = slope.dims();
-        values(match self.norm {
-            Norm::L2 => lengths(slope.clone()).clamp_min(1e-12),
-            Norm::Linf => {
-                slope.clone().abs().reshape([n, c * h * w]).sum_dim(1).reshape([n, 1, 1, 1]).clamp_min(1e-12)
-            }
-        })
     }
 
     /// Each perturbation brought into a ball of its own.

@@ -12,6 +12,7 @@ mod objective;
 mod oracle;
 mod pgd;
 mod registry;
+mod rounds;
 mod square;
 mod suite;
 

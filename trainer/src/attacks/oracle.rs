@@ -109,19 +109,36 @@ impl<'a> Oracle<'a> {
     pub fn gradient(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> (Vec<f32>, Tensor<4>) {
         let watched = images.clone().autodiff().require_grad();
         let losses = self.loss(&watched, of);
-        let values = losses.clone().inner().into_data().iter::<f32>().collect();
+        (numbers(&losses), self.slope(&watched, losses))
+    }
+
+    /// [`gradient`](Self::gradient) with the values of another loss, of the same passes: losses, the others, gradient.
+    pub fn gradient_beside(
+        &self,
+        images: &Tensor<4>,
+        of: &dyn Fn(Tensor<2>) -> Tensor<1>,
+        beside: &dyn Fn(Tensor<2>) -> Tensor<1>,
+    ) -> (Vec<f32>, Vec<f32>, Tensor<4>) {
+        let n = images.dims()[0];
+        let watched = images.clone().autodiff().require_grad();
+        let both = self.loss(&watched, &|z| Tensor::cat(vec![of(z.clone()), beside(z)], 0));
+        let [losses, others] = [0..n, n..2 * n].map(|range| both.clone().slice([range]));
+        (numbers(&losses), numbers(&others), self.slope(&watched, losses))
+    }
+
+    /// The gradient of the sum of `losses` by `watched`.
+    fn slope(&self, watched: &Tensor<4>, losses: Tensor<1>) -> Tensor<4> {
         let cost = self.cost.get();
-        let passes = u64::from(self.draws) * images.dims()[0] as u64;
+        let passes = u64::from(self.draws) * watched.dims()[0] as u64;
         self.cost.set(Cost { backward: cost.backward + passes, ..cost });
         // A target without a gradient gives zeros: the second term tracks the images and adds nothing.
         let sum = losses.sum() + watched.clone().sum().mul_scalar(0.0);
-        let gradient = watched.grad(&sum.backward());
-        (values, gradient.unwrap_or_else(|| images.zeros_like()))
+        watched.grad(&sum.backward()).unwrap_or_else(|| watched.clone().inner().zeros_like())
     }
 
     /// Losses without a gradient.
     pub fn losses(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> Vec<f32> {
-        self.loss(images, of).into_data().iter::<f32>().collect()
+        numbers(&self.loss(images, of))
     }
 
     /// The class of each image: the one with most votes, the lowest among equals.
@@ -140,8 +157,21 @@ impl<'a> Oracle<'a> {
             .collect()
     }
 
+    /// Up to `count` lists of a class for each image, other than that in `avoid`: of its largest logit, of the second
+    /// largest, and so on.
+    pub fn rivals(&self, images: &Tensor<4>, avoid: &[i32], count: usize) -> Vec<Vec<i32>> {
+        let order = self.ranked(images);
+        let of = |rank: usize| {
+            let others =
+                order.iter().zip(avoid).map(|(o, a)| o.iter().copied().filter(move |c| c != a).nth(rank));
+            others.collect::<Option<Vec<i32>>>()
+        };
+        let classes = order.first().map_or(0, Vec::len);
+        (0..classes.saturating_sub(1).min(count)).filter_map(of).collect()
+    }
+
     /// For each image its classes from the largest logit to the least.
-    pub fn ranked(&self, images: &Tensor<4>) -> Vec<Vec<i32>> {
+    fn ranked(&self, images: &Tensor<4>) -> Vec<Vec<i32>> {
         let logits = self.pass(images.clone());
         let [_, classes] = logits.dims();
         let values: Vec<f32> = logits.into_data().iter::<f32>().collect();
@@ -177,6 +207,10 @@ pub fn pick(mask: &[bool], yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
 #[must_use]
 pub fn labels_of(labels: &[i32], like: &Tensor<4>) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(labels.to_vec(), [labels.len()]), &like.device())
+}
+
+fn numbers(t: &Tensor<1>) -> Vec<f32> {
+    t.clone().inner().into_data().iter::<f32>().collect()
 }
 
 /// One value an image.

@@ -1,5 +1,6 @@
 //! A batch of training images as a method sees it: the images, and random numbers that belong to each.
 
+use crate::attacks::Ball;
 use crate::random::{Normals, Stream, stream};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_core::Rng;
@@ -119,6 +120,12 @@ impl Batch {
             |index| Stream::Start { epoch, index, restart },
             |random, out| out.iter_mut().for_each(|v| *v = random.draw()),
         )
+    }
+
+    /// A perturbation of every image spread uniformly over `ball`, for the random start of attack `restart`.
+    #[must_use]
+    pub fn random_in(&self, ball: &Ball, restart: u32) -> Tensor<4> {
+        ball.random(self.start_uniform(restart), self.start_normal(restart), self.coin_tensor(restart))
     }
 
     /// One value uniform in `[0, 1)` for every image, from number `of` of its streams for such.

@@ -115,9 +115,6 @@ pub fn first_point_of(attack: &Pgd, batch: &Batch, restart: u32) -> Tensor<4> {
     match attack.start {
         Start::Image => images,
         Start::Jitter => images + batch.start_normal(restart).mul_scalar(1e-3),
-        Start::Uniform => {
-            let [uniform, normal] = [batch.start_uniform(restart), batch.start_normal(restart)];
-            images + attack.ball().random(uniform, normal, batch.coin_tensor(restart))
-        }
+        Start::Uniform => images + batch.random_in(&attack.ball(), restart),
     }
 }

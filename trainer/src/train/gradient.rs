@@ -50,11 +50,11 @@ pub fn clip<M: Module>(gradients: &mut GradientsParams, net: &M, limit: f64) {
 
 /// Current values, parameter by parameter in the order of visits.
 #[derive(Default)]
-struct Values(VecDeque<Vec<f32>>);
+struct Values(VecDeque<Tensor<1>>);
 
 impl ModuleVisitor for Values {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.push_back(param.val().into_data().iter::<f32>().collect());
+        self.0.push_back(param.val().flatten(0, D - 1));
     }
 }
 
@@ -70,7 +70,7 @@ impl ModuleMapper for Blend {
         let Some(now) = self.values.0.pop_front() else { return param };
         let decay = self.decay;
         param.map(|old| {
-            let now = Tensor::<1>::from_data(now.as_slice(), &old.device()).reshape(old.shape());
+            let now = now.reshape(old.shape());
             old.mul_scalar(decay) + now.mul_scalar(1.0 - decay)
         })
     }

@@ -31,7 +31,7 @@ impl Learner {
     /// Makes the optimiser steps of `batch` at learning rate `rate`; returns the mean loss over replays.
     ///
     /// # Errors
-    /// When the loss is no finite number; the weights are then those before the step.
+    /// When the loss is no finite number; the weights are then those after the last step that was made.
     pub fn step(
         &mut self,
         batch: &Batch,
