@@ -7,10 +7,13 @@ use crate::methods::Batch;
 use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use crate::random::{Normals, Stream, stream};
 use crate::train::to_device;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::Serialize;
 
+/// First draw of noise layers under attack, beyond all training steps.
+const ATTACK: u64 = 1 << 62;
 /// Images attacked at a time.
 const BATCH: usize = 100;
 
@@ -58,7 +61,7 @@ impl Target for OnBatch<'_> {
         } else {
             images
         };
-        net.forward(spec, images, Pass { path, draw: Some(Draw { seed, index: draw }) })
+        net.forward(spec, images, Pass { path, draw: Some(Draw { seed, index: ATTACK + draw }) })
     }
 
     fn is_random(&self) -> bool {
@@ -121,6 +124,9 @@ impl Suite {
         device: &Device,
         report: &mut dyn FnMut(&Line),
     ) -> Outcome {
+        // With training on, passes that are differentiated would normalise by the batch's own statistics.
+        let net = target.net.valid();
+        let target = &NetTarget { net: &net, ..*target };
         let count = images.len().min(count);
         let ids: Vec<u32> = (0..count as u32).collect();
         let mut broken_by: Vec<Option<&'static str>> = vec![None; count];

@@ -4,9 +4,8 @@ use super::device;
 use crate::data::Images;
 use crate::error::Error;
 use crate::nets::Path;
-use crate::numbers::overlay;
 use crate::train::checkpoint::{self, State};
-use crate::train::{Assault, Score, evaluate, robust_accuracy};
+use crate::train::{Score, evaluate};
 use burn::tensor::Device;
 use ringfence::data;
 use serde::Serialize;
@@ -16,8 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ringfence-trainer evaluate runs/c10
-  ringfence-trainer evaluate runs/c10/checkpoints/epoch-00030 --data cifar10:cifar --max 500
-  ringfence-trainer evaluate runs/madry/best --attack epsilon=8/255,steps=20 --max 500")]
+  ringfence-trainer evaluate runs/c10/checkpoints/epoch-00030 --data cifar10:cifar --max 500")]
 pub struct Args {
     /// Checkpoint folder, or a run's folder for its newest checkpoint
     checkpoint: PathBuf,
@@ -33,10 +31,6 @@ pub struct Args {
     /// Evaluate only the first images
     #[arg(long)]
     max: Option<usize>,
-    /// Also attack the network by projected gradient ascent: key=value with commas, from norm, epsilon, step, steps, start,
-    /// draws and images [usual: norm=linf,epsilon=8/255,step=2/255,steps=20,start=uniform,draws=1]
-    #[arg(long, value_delimiter = ',', value_name = "KEY=VALUE", num_args = 0..=1)]
-    attack: Option<Vec<String>>,
     /// Seed of the noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -59,16 +53,6 @@ struct Report {
     sigma: f32,
     clean: Score,
     noisy: Score,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attacked: Option<Attacked>,
-}
-
-/// Accuracy under the attack asked for.
-#[derive(Debug, Serialize)]
-struct Attacked {
-    #[serde(flatten)]
-    by: Assault,
-    accuracy: f64,
 }
 
 /// Images of a data set, which must be of the network's shape and classes.
@@ -109,23 +93,6 @@ pub fn scores(
     Ok([score(0.0), score(sigma)])
 }
 
-/// The accuracy of a checkpoint's network under the attack that `changes` describe.
-fn attacked(
-    changes: &[String],
-    folder: &std::path::Path,
-    state: &State,
-    images: &Images,
-    seed: u64,
-    (device, path): (&Device, Path),
-) -> Result<Attacked, Error> {
-    let usual = Assault { images: images.len(), ..Assault::usual() };
-    let by: Assault = overlay(&usual, changes, "", ("--attack", "the attack"))?;
-    let by = Assault { images: by.images.min(images.len()), draws: by.draws.max(1), ..by };
-    let net = checkpoint::load_net(folder, &state.net, device)?;
-    let accuracy = robust_accuracy(&net, &state.net, images, &by, (seed, path), device);
-    Ok(Attacked { by, accuracy })
-}
-
 /// Runs `evaluate`.
 ///
 /// # Errors
@@ -138,10 +105,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let images = read(&spec, args.split, args.max, &state)?;
     let sigma = args.sigma.unwrap_or(state.settings.augmentation.sigma);
     let [clean, noisy] = scores(&folder, &state, &images, sigma, args.seed, (&device, path))?;
-    let attacked = match &args.attack {
-        None => None,
-        Some(changes) => Some(attacked(changes, &folder, &state, &images, args.seed, (&device, path))?),
-    };
     let report = Report {
         schema: "ringfence.evaluation/1",
         data: spec,
@@ -151,7 +114,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
         sigma,
         clean,
         noisy,
-        attacked,
     };
     println!("{}", serde_json::to_string(&report).map_err(Error::json(&folder))?);
     Ok(())

@@ -16,7 +16,7 @@ mod tests;
 
 pub use evaluate::{Score, evaluate, to_device};
 pub use metrics::{Metric, Metrics};
-pub use robust::{Assault, robust_accuracy};
+pub use robust::robust_accuracy;
 pub use run::{Place, Split, train};
 pub use schedule::{Decay, Schedule};
 pub use settings::{Rule, Settings};

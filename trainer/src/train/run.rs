@@ -3,10 +3,11 @@
 use super::checkpoint::{self, Best, State, Tensors};
 use super::evaluate::{Score, evaluate, to_device};
 use super::metrics::{Metric, Metrics};
-use super::robust::{Assault, robust_accuracy};
+use super::robust::robust_accuracy;
 use super::settings::Settings;
 use super::step::{Learner, NotFinite};
 use super::view::View;
+use crate::attacks::NetTarget;
 use crate::data::{Images, epoch_order};
 use crate::error::Error;
 use crate::methods::Batch;
@@ -220,9 +221,9 @@ impl Run<'_> {
         let how = (settings.augmentation.sigma, path);
         let images = self.split.validation;
         let Score { accuracy, loss } = evaluate(&net, spec, images, how, seed, self.place.device);
-        let robust = settings.method.objective().attack().map(|attack| {
-            robust_accuracy(&net, spec, images, &Assault::quick(attack), (seed, path), self.place.device)
-        });
+        let target = NetTarget { net: &net, spec, path, seed, sigma: 0.0 };
+        let attack = settings.method.objective().attack();
+        let robust = attack.map(|attack| robust_accuracy(&target, images, &attack, self.place.device));
         let (step, epoch, seconds) = (self.state.step, self.state.epoch, self.state.seconds);
         self.state.validation = Some(accuracy);
         let score = robust.unwrap_or(accuracy);

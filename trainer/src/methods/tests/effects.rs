@@ -2,13 +2,11 @@
 //! tells the class and no small perturbation changes it; a faint pattern tells it more easily, until it is attacked.
 
 use super::*;
-use crate::attacks::{Norm, Pgd, Start};
+use crate::attacks::{NetTarget, Norm, Pgd, Start};
 use crate::data::{Augmentation, Images};
 use crate::methods::loss::cross_entropy;
 use crate::train::checkpoint::{self, load_net};
-use crate::train::{
-    Assault, Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train,
-};
+use crate::train::{Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train};
 use ringfence::data::{DataError, Dataset, Shape};
 use std::sync::LazyLock;
 
@@ -116,14 +114,9 @@ impl Trained {
 
     fn robust(&self) -> f64 {
         let attack = Pgd { norm: Norm::Linf, epsilon: EPSILON, step: 0.0, steps: 0, start: Start::Uniform };
-        robust_accuracy(
-            &self.net,
-            &self.spec,
-            &self.test,
-            &Assault::quick(attack),
-            (1, Path::Fused),
-            &Device::flex(),
-        )
+        let (net, spec, path) = (&self.net, &self.spec, Path::Fused);
+        let target = NetTarget { net, spec, path, seed: 1, sigma: 0.0 };
+        robust_accuracy(&target, &self.test, &attack, &Device::flex())
     }
 
     /// The loss of `name` with `changes` on the held-out images, with fixed statistics.
