@@ -15,6 +15,47 @@ pub enum Generator {
     ChaCha,
 }
 
+/// Where the words of one sample come from.
+pub(super) trait LaneWords {
+    /// The next word of every lane.
+    fn next(&mut self) -> [u32; LANES];
+
+    /// The 32 bits that follow the last word of each lane with a tie; no lane without a tie draws any.
+    fn refine(&mut self, ties: [bool; LANES]) -> [u32; LANES];
+}
+
+impl LaneWords for Streams {
+    #[inline(always)]
+    fn next(&mut self) -> [u32; LANES] {
+        self.words()
+    }
+
+    #[inline(always)]
+    fn refine(&mut self, ties: [bool; LANES]) -> [u32; LANES] {
+        #[cold]
+        fn refined(mut streams: Streams, ties: [bool; LANES]) -> (Streams, [u32; LANES]) {
+            let words = core::array::from_fn(|lane| if ties[lane] { streams.word(lane) } else { 0 });
+            (streams, words)
+        }
+        // By value: a state of which no address is taken can stay in registers.
+        let (streams, words) = refined(self.clone(), ties);
+        *self = streams;
+        words
+    }
+}
+
+impl LaneWords for Cipher {
+    #[inline(always)]
+    fn next(&mut self) -> [u32; LANES] {
+        self.words()
+    }
+
+    #[cold]
+    fn refine(&mut self, ties: [bool; LANES]) -> [u32; LANES] {
+        core::array::from_fn(|lane| if ties[lane] { self.refinement(lane) } else { 0 })
+    }
+}
+
 /// The random words of one sample.
 #[derive(Debug)]
 pub(super) enum Words {
@@ -27,23 +68,6 @@ impl Words {
         match generator {
             Generator::Xoshiro => Self::Xoshiro(Streams::new(seed, purpose, sample)),
             Generator::ChaCha => Self::ChaCha(Cipher::new(seed, purpose, sample)),
-        }
-    }
-
-    /// The next word of every lane.
-    #[inline(always)]
-    pub fn next(&mut self) -> [u32; LANES] {
-        match self {
-            Self::Xoshiro(streams) => streams.words(),
-            Self::ChaCha(cipher) => cipher.words(),
-        }
-    }
-
-    /// The 32 bits that follow the last word of a lane, drawn on a tie.
-    pub fn refine(&mut self, lane: usize) -> u32 {
-        match self {
-            Self::Xoshiro(streams) => streams.word(lane),
-            Self::ChaCha(cipher) => cipher.refinement(lane),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Walker's alias method over the noise table.
 
-use super::generator::{Generator, Words};
+use super::generator::{Generator, LaneWords, Words};
 use super::streams::{LANES, Purpose, Seed};
 use crate::format::NoiseTable;
 
@@ -49,58 +49,105 @@ impl<'a> Noise<'a> {
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
         self.used += head.len();
         let (blocks, tail) = rest.as_chunks_mut();
-        for block in blocks {
-            self.draw::<L>(block);
-        }
+        let whole = blocks.len();
+        self.draw::<L>(whole, |i, values| blocks[i] = *values);
         if !tail.is_empty() {
             let mut block = [0; LANES];
-            self.draw::<L>(&mut block);
+            self.draw::<L>(1, |_, values| block = *values);
             self.block = block;
             self.used = tail.len();
             tail.copy_from_slice(&self.block[..tail.len()]);
         }
     }
 
-    /// One value of every lane.
+    /// Shows the next blocks one after the other; false, and nothing drawn, if part of a block is left from before.
     #[inline(always)]
-    fn draw<L: Gather>(&mut self, values: &mut [i16; LANES]) {
-        let split = Split::new(&self.table);
-        let words = self.words.next();
+    pub(crate) fn each_block<L: Gather>(
+        &mut self,
+        blocks: usize,
+        visit: impl FnMut(usize, &[i16; LANES]),
+    ) -> bool {
+        let whole = self.used == LANES;
+        if whole {
+            self.draw::<L>(blocks, visit);
+        }
+        whole
+    }
+
+    /// Blocks of one value of every lane.
+    #[inline(always)]
+    fn draw<L: Gather>(&mut self, blocks: usize, visit: impl FnMut(usize, &[i16; LANES])) {
+        match &mut self.words {
+            Words::Xoshiro(streams) => {
+                // A copy of which no address is taken can stay in registers.
+                let mut words = streams.clone();
+                draw::<L, _>(&self.table, &mut words, blocks, visit);
+                *streams = words;
+            }
+            Words::ChaCha(cipher) => draw::<L, _>(&self.table, cipher, blocks, visit),
+        }
+    }
+}
+
+#[inline(always)]
+fn draw<L: Gather, W: LaneWords>(
+    table: &NoiseTable<'_>,
+    source: &mut W,
+    blocks: usize,
+    mut visit: impl FnMut(usize, &[i16; LANES]),
+) {
+    let split = Split::new(table);
+    for block in 0..blocks {
+        let words = source.next();
         let mut columns = words;
         for column in &mut columns {
             *column = split.column(*column);
         }
-        let entries = L::entries(self.table.words, &columns);
+        let entries = L::entries(table.words, &columns);
         let mut tie = false;
+        let mut values = [0; LANES];
         for ((value, &word), &entry) in values.iter_mut().zip(&words).zip(&entries) {
             let (fraction, threshold) = (split.fraction(word), split.threshold(entry));
             tie |= fraction == threshold;
             // Masked, not branched: which of the two it is cannot be predicted.
             let keep = u32::from(fraction < threshold).wrapping_neg();
-            *value = self.value(split.column(word) & keep | split.alias(entry) & !keep);
+            *value = value_of(table, split.column(word) & keep | split.alias(entry) & !keep);
         }
         if tie {
-            self.break_ties(words, values);
+            let ties = ties(split, words, entries);
+            values = break_ties(table, words, ties, source.refine(ties), values);
         }
+        visit(block, &values);
     }
+}
 
-    #[cold]
-    fn break_ties(&mut self, words: [u32; LANES], values: &mut [i16; LANES]) {
-        let split = Split::new(&self.table);
-        for (lane, (value, word)) in values.iter_mut().zip(words).enumerate() {
-            let column = split.column(word);
-            let entry_word = entry(self.table.words, column);
-            if split.fraction(word) == split.threshold(entry_word) {
-                let keep = self.words.refine(lane) < entry(self.table.low, column);
-                *value = self.value(if keep { column } else { split.alias(entry_word) });
-            }
-        }
-    }
+/// Which lanes the leading bits of the threshold do not decide.
+#[cold]
+fn ties(split: Split, words: [u32; LANES], entries: [u32; LANES]) -> [bool; LANES] {
+    core::array::from_fn(|lane| split.fraction(words[lane]) == split.threshold(entries[lane]))
+}
 
-    #[inline(always)]
-    fn value(&self, column: u32) -> i16 {
-        (self.table.min_value + column as i32) as i16
+#[cold]
+fn break_ties(
+    table: &NoiseTable<'_>,
+    words: [u32; LANES],
+    ties: [bool; LANES],
+    refinements: [u32; LANES],
+    mut values: [i16; LANES],
+) -> [i16; LANES] {
+    let split = Split::new(table);
+    for lane in (0..LANES).filter(|&lane| ties[lane]) {
+        let column = split.column(words[lane]);
+        let keep = refinements[lane] < entry(table.low, column);
+        let alias = split.alias(entry(table.words, column));
+        values[lane] = value_of(table, if keep { column } else { alias });
     }
+    values
+}
+
+#[inline(always)]
+fn value_of(table: &NoiseTable<'_>, column: u32) -> i16 {
+    (table.min_value + column as i32) as i16
 }
 
 /// Looks up several entries of a table; 0 beyond its end.

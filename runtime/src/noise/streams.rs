@@ -45,6 +45,7 @@ pub(super) fn stream(part: u8, purpose: Purpose, sample: u32) -> u64 {
 /// pseudorandom number generators*, 2021) side by side, the same words as rand_xoshiro's `Xoshiro128PlusPlus`
 /// gives lane by lane.
 #[derive(Clone, Debug)]
+#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct Streams {
     /// State word by state word, so that one operation serves all lanes.
     state: [[u32; LANES]; 4],

@@ -40,6 +40,24 @@ pub fn quantise_row(
     }
 }
 
+/// Quantises neighbouring pixels with their noise into one channel of pixels of [`CHANNEL_GROUP`] bytes: the same as
+/// adding and [`quantise_row`], all in registers.
+#[inline(always)]
+pub(crate) fn quantise_block<const N: usize>(
+    noise: &[i16; N],
+    clean: &[u8; N],
+    rule: InputRule,
+    top: u8,
+    pixels: &mut [[u8; CHANNEL_GROUP]; N],
+    shift: u32,
+) {
+    for ((pixel, &noise), &clean) in pixels.iter_mut().zip(noise).zip(clean) {
+        let u = quantise(noise.saturating_add(clean.into()), rule, top);
+        let others = u32::from_le_bytes(*pixel) & !(0xFF << shift);
+        *pixel = (others | u32::from(u) << shift).to_le_bytes();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,10 @@
 //! Noisy copies of an image in the input tensors of a batch.
 
 use super::Image;
-use crate::noise::{Gather, Noise};
-use crate::ops::quantise_row;
-use crate::plan::Input;
+use crate::format::layout::CHANNEL_GROUP;
+use crate::noise::{Gather, LANES, Noise};
+use crate::ops::{quantise_block, quantise_row};
+use crate::plan::{Input, InputRule};
 
 /// Pixels that are made noisy at a time: a row of a small image, a piece of a row of a large one.
 const PIECE: usize = 64;
@@ -35,6 +36,13 @@ pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
     for c in 0..input.channels {
         for y in 0..input.height {
             let mut pixels = image.row(c, y);
+            let line = &mut tensor[layout.index(y, 0, 0)..layout.index(y, input.width, 0)];
+            if let (Some(noise), Some(clean), CHANNEL_GROUP) =
+                (&mut noise, pixels.neighbours(), layout.stored)
+                && write_blocks::<L>(noise, clean, input.rules[c], layout.top, line, c)
+            {
+                continue;
+            }
             for x in (0..input.width).step_by(PIECE) {
                 let end = input.width.min(x + PIECE);
                 let noisy = &mut buffer[..end - x];
@@ -43,9 +51,30 @@ pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
                     None => noisy.fill(0),
                 }
                 pixels.add_to(noisy);
-                let target = &mut tensor[layout.index(y, x, 0)..layout.index(y, end, 0)];
+                let target = &mut line[x * layout.stored..end * layout.stored];
                 quantise_row(noisy, input.rules[c], layout.top, target, layout.stored, c);
             }
         }
     }
+}
+
+/// Writes a row of whole blocks, without a detour through memory; false, and nothing done, if it is not one.
+#[inline(always)]
+fn write_blocks<L: Gather>(
+    noise: &mut Noise<'_>,
+    clean: &[u8],
+    rule: InputRule,
+    top: u8,
+    line: &mut [u8],
+    channel: usize,
+) -> bool {
+    let (clean, []) = clean.as_chunks::<LANES>() else { return false };
+    let (pixels, _) = line.as_chunks_mut::<CHANNEL_GROUP>();
+    let (pixels, []) = pixels.as_chunks_mut::<LANES>() else { return false };
+    let shift = 8 * channel as u32;
+    let blocks = clean.len().min(pixels.len());
+    let (clean, pixels) = (&clean[..blocks], &mut pixels[..blocks]);
+    noise.each_block::<L>(blocks, |i, values| {
+        quantise_block(values, &clean[i], rule, top, &mut pixels[i], shift);
+    })
 }

@@ -101,7 +101,13 @@ pub struct Row<'b> {
     left: usize,
 }
 
-impl Row<'_> {
+impl<'b> Row<'b> {
+    /// The bytes of the pixels left, if they are neighbours.
+    #[inline(always)]
+    pub(crate) fn neighbours(&self) -> Option<&'b [u8]> {
+        self.bytes.get(..self.left).filter(|_| self.column == 1)
+    }
+
     /// Adds the next pixels to `values`, as many as there are.
     #[inline(always)]
     pub(crate) fn add_to(&mut self, values: &mut [i16]) {

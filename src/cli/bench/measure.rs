@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::super::CliError;
 use super::super::aligned::Aligned;
 use super::super::tables::{Plan, Terms};
-use super::super::voting::Workers;
+use super::super::voting::{Workers, batch_for};
 
 /// Fewest timed pieces of a measurement: a median needs some.
 const PIECES: usize = 9;
@@ -24,8 +24,8 @@ const PATIENCE: f64 = 10.0;
 /// What to spend.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Samples side by side.
-    pub batch: usize,
+    /// Samples side by side; what suits the backend if not given.
+    pub batch: Option<usize>,
     /// Counted votes of a certificate.
     pub n: u32,
     /// Time of one measurement.
@@ -66,7 +66,7 @@ pub fn measure(
     backend: Backend,
     threads: usize,
 ) -> Result<Line, CliError> {
-    let (batch, limit) = (budget.batch, budget.time);
+    let (batch, limit) = (budget.batch.unwrap_or_else(|| batch_for(backend)), budget.time);
     let mut arenas: Vec<_> = (0..threads).map(|_| Aligned::zeroed(model.arena_bytes(batch))).collect();
     let network =
         if threads == 1 { Some(network(model, backend, &mut arenas[0], batch, limit)?) } else { None };
