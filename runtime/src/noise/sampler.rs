@@ -49,55 +49,58 @@ impl<'a> Noise<'a> {
         head.copy_from_slice(&self.block[self.used..][..head.len()]);
         self.used += head.len();
         let (blocks, tail) = rest.as_chunks_mut();
-        let whole = blocks.len();
-        self.draw::<L>(whole, |i, values| blocks[i] = *values);
+        self.draw::<L, _>(blocks.iter_mut(), |block, values| *block = *values);
         if !tail.is_empty() {
             let mut block = [0; LANES];
-            self.draw::<L>(1, |_, values| block = *values);
+            self.draw::<L, _>([&mut block], |block, values| *block = *values);
             self.block = block;
             self.used = tail.len();
             tail.copy_from_slice(&self.block[..tail.len()]);
         }
     }
 
-    /// Shows the next blocks one after the other; false, and nothing drawn, if part of a block is left from before.
+    /// Draws a block for each target; false, and nothing drawn, if part of a block is left from before.
     #[inline(always)]
-    pub(crate) fn each_block<L: Gather>(
+    pub(crate) fn each_block<L: Gather, T>(
         &mut self,
-        blocks: usize,
-        visit: impl FnMut(usize, &[i16; LANES]),
+        targets: impl IntoIterator<Item = T>,
+        visit: impl FnMut(T, &[i16; LANES]),
     ) -> bool {
         let whole = self.used == LANES;
         if whole {
-            self.draw::<L>(blocks, visit);
+            self.draw::<L, T>(targets, visit);
         }
         whole
     }
 
     /// Blocks of one value of every lane.
     #[inline(always)]
-    fn draw<L: Gather>(&mut self, blocks: usize, visit: impl FnMut(usize, &[i16; LANES])) {
+    fn draw<L: Gather, T>(
+        &mut self,
+        targets: impl IntoIterator<Item = T>,
+        visit: impl FnMut(T, &[i16; LANES]),
+    ) {
         match &mut self.words {
             Words::Xoshiro(streams) => {
                 // A copy of which no address is taken can stay in registers.
                 let mut words = streams.clone();
-                draw::<L, _>(&self.table, &mut words, blocks, visit);
+                draw::<L, _, _>(&self.table, &mut words, targets, visit);
                 *streams = words;
             }
-            Words::ChaCha(cipher) => draw::<L, _>(&self.table, cipher, blocks, visit),
+            Words::ChaCha(cipher) => draw::<L, _, _>(&self.table, cipher, targets, visit),
         }
     }
 }
 
 #[inline(always)]
-fn draw<L: Gather, W: LaneWords>(
+fn draw<L: Gather, W: LaneWords, T>(
     table: &NoiseTable<'_>,
     source: &mut W,
-    blocks: usize,
-    mut visit: impl FnMut(usize, &[i16; LANES]),
+    targets: impl IntoIterator<Item = T>,
+    mut visit: impl FnMut(T, &[i16; LANES]),
 ) {
     let split = Split::new(table);
-    for block in 0..blocks {
+    for target in targets {
         let words = source.next();
         let mut columns = words;
         for column in &mut columns {
@@ -117,7 +120,7 @@ fn draw<L: Gather, W: LaneWords>(
             let ties = ties(split, words, entries);
             values = break_ties(table, words, ties, source.refine(ties), values);
         }
-        visit(block, &values);
+        visit(target, &values);
     }
 }
 

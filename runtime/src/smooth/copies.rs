@@ -33,26 +33,26 @@ pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
     let layout = input.operand.tensor;
     tensor.fill(layout.zero_point);
     let mut buffer = [0; PIECE];
-    for c in 0..input.channels {
+    for (c, &rule) in input.rules.iter().enumerate().take(input.channels) {
         for y in 0..input.height {
             let mut pixels = image.row(c, y);
-            let line = &mut tensor[layout.index(y, 0, 0)..layout.index(y, input.width, 0)];
+            let mut line = &mut tensor[layout.index(y, 0, 0)..layout.index(y, input.width, 0)];
             if let (Some(noise), Some(clean), CHANNEL_GROUP) =
                 (&mut noise, pixels.neighbours(), layout.stored)
-                && write_blocks::<L>(noise, clean, input.rules[c], layout.top, line, c)
+                && write_blocks::<L>(noise, clean, rule, layout.top, line, c)
             {
                 continue;
             }
             for x in (0..input.width).step_by(PIECE) {
-                let end = input.width.min(x + PIECE);
-                let noisy = &mut buffer[..end - x];
+                let count = PIECE.min(input.width - x);
+                let Some(target) = line.split_off_mut(..count * layout.stored) else { break };
+                let noisy = &mut buffer[..count];
                 match &mut noise {
                     Some(noise) => noise.fill_with::<L>(noisy),
                     None => noisy.fill(0),
                 }
                 pixels.add_to(noisy);
-                let target = &mut line[x * layout.stored..end * layout.stored];
-                quantise_row(noisy, input.rules[c], layout.top, target, layout.stored, c);
+                quantise_row(noisy, rule, layout.top, target, layout.stored, c);
             }
         }
     }
@@ -72,9 +72,7 @@ fn write_blocks<L: Gather>(
     let (pixels, _) = line.as_chunks_mut::<CHANNEL_GROUP>();
     let (pixels, []) = pixels.as_chunks_mut::<LANES>() else { return false };
     let shift = 8 * channel as u32;
-    let blocks = clean.len().min(pixels.len());
-    let (clean, pixels) = (&clean[..blocks], &mut pixels[..blocks]);
-    noise.each_block::<L>(blocks, |i, values| {
-        quantise_block(values, &clean[i], rule, top, &mut pixels[i], shift);
+    noise.each_block::<L, _>(clean.iter().zip(pixels), |(clean, pixels), values| {
+        quantise_block(values, clean, rule, top, pixels, shift);
     })
 }
