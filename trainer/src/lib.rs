@@ -5,6 +5,7 @@
 pub mod attacks;
 pub mod cli;
 pub mod data;
+pub mod diagnose;
 pub mod error;
 pub mod export;
 pub mod kernels;

@@ -28,7 +28,7 @@ pub use deepfool::DeepFool;
 pub use fmn::Fmn;
 pub use found::{Found, norms};
 pub use objective::{Loss, margin, targeted_ratio};
-pub use oracle::{Cost, Estimator, Oracle, Target};
+pub use oracle::{Cost, Estimator, Oracle, Target, labels_of, pick};
 pub use pgd::{Pgd, Start};
 pub use registry::{ATTACKS, Attack, Entry, attack};
 pub use square::Square;

@@ -3,6 +3,7 @@
 use super::found::norms;
 use super::{Attack, Cost, Estimator, Norm, Oracle, Target};
 use crate::data::Images;
+use crate::diagnose::Subject;
 use crate::methods::Batch;
 use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use crate::random::{Normals, Stream, stream};
@@ -66,6 +67,26 @@ impl Target for OnBatch<'_> {
 
     fn is_random(&self) -> bool {
         self.target.sigma > 0.0 || !self.target.spec.noise.is_none()
+    }
+}
+
+impl Subject for NetTarget<'_> {
+    fn on<'s>(&'s self, ids: &'s [u32]) -> Box<dyn Target + 's> {
+        Box::new(OnBatch { target: *self, ids })
+    }
+
+    fn silent<'s>(&'s self, ids: &'s [u32]) -> Option<Box<dyn Target + 's>> {
+        let random = OnBatch { target: *self, ids }.is_random();
+        random.then(|| Box::new(Silent(*self)) as Box<dyn Target>)
+    }
+}
+
+/// The network alone, all noise off.
+struct Silent<'a>(NetTarget<'a>);
+
+impl Target for Silent<'_> {
+    fn logits(&self, images: Tensor<4>, _: u64) -> Tensor<2> {
+        self.0.net.forward(self.0.spec, images, Pass { path: self.0.path, draw: None })
     }
 }
 

@@ -79,14 +79,14 @@ struct Report<'a> {
     outcome: &'a Outcome,
 }
 
-fn norm(text: &str) -> Result<Norm, Error> {
+pub(super) fn norm(text: &str) -> Result<Norm, Error> {
     [Norm::Linf, Norm::L2]
         .into_iter()
         .find(|n| n.to_string() == text)
         .ok_or_else(|| Error::Settings(format!("--norm {text}: expected linf or l2")))
 }
 
-fn length(text: &str) -> Result<f64, Error> {
+pub(super) fn length(text: &str) -> Result<f64, Error> {
     let value = match text.split_once('/') {
         None => text.parse::<f64>().ok(),
         Some((a, b)) => a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).map(|(a, b)| a / b),

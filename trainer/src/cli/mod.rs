@@ -1,9 +1,10 @@
-//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `diagnose`, `export`.
 
 mod attack;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
+mod diagnose;
 mod evaluate;
 mod export;
 mod methods;
@@ -36,6 +37,8 @@ enum Command {
     Attack(attack::Args),
     /// List attacks
     Attacks,
+    /// Check whether a checkpoint's robust accuracy can be believed
+    Diagnose(Box<diagnose::Args>),
     /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
     Export(export::Args),
 }
@@ -44,19 +47,33 @@ enum Command {
 ///
 /// # Errors
 /// Whatever the command reports.
-pub fn run(cli: Cli) -> Result<(), Error> {
-    match cli.command {
+pub fn run(cli: Cli) -> Result<Outcome, Error> {
+    let done = match cli.command {
         Command::Train(args) => with_threads(args.threads, || train::run(&args)),
         Command::Methods(args) => methods::run(&args),
         Command::Quantise(args) => with_threads(args.threads, || quantise::run(&args)),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
         Command::Attack(args) => with_threads(args.threads, || attack::run(&args)),
+        Command::Diagnose(args) => {
+            let failed = with_threads(args.threads, || diagnose::run(&args))?;
+            return Ok(if failed { Outcome::CheckFailed } else { Outcome::Done });
+        }
         Command::Attacks => {
             attack::list();
             Ok(())
         }
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
-    }
+    };
+    done.map(|()| Outcome::Done)
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// `diagnose --strict` found a check that fails.
+    CheckFailed,
 }
 
 /// Runs `work` on a pool of `threads` threads; 0: one for every core.

@@ -57,21 +57,30 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file in `out`, keeping the lines up to `step`: a resumed run repeats later ones.
+    /// The lines of the file in `out`; none if there is no file.
     ///
     /// # Errors
     /// Naming the file. A last line cut short by a crash is dropped; any other bad line is an error.
+    pub fn read(out: &Path) -> Result<Vec<Metric>, Error> {
+        let path = out.join("metrics.jsonl");
+        if !path.exists() {
+            return Ok(vec![]);
+        }
+        let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+        let whole = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).map_err(Error::json(&path))).collect()
+    }
+
+    /// Opens the file in `out`, keeping the lines up to `step`: a resumed run repeats later ones.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
     pub fn open(out: &Path, step: u64) -> Result<Self, Error> {
         let path = out.join("metrics.jsonl");
         let mut kept = String::new();
-        if path.exists() {
-            let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
-            for line in text.split_inclusive('\n').filter(|l| l.ends_with('\n')) {
-                let metric: Metric = serde_json::from_str(line).map_err(Error::json(&path))?;
-                if metric.step() <= step {
-                    kept.push_str(line);
-                }
-            }
+        for metric in Self::read(out)?.iter().filter(|m| m.step() <= step) {
+            kept.push_str(&serde_json::to_string(metric).map_err(Error::json(&path))?);
+            kept.push('\n');
         }
         let scratch = path.with_extension("jsonl.new");
         fs::write(&scratch, kept).map_err(Error::file(&scratch))?;
