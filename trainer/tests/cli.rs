@@ -179,4 +179,31 @@ fn train_evaluate_and_export_work_together() {
     let command = card["command"].as_str().unwrap();
     assert!(command.contains("--data cifar10:DIR") && command.contains("--epochs 1"), "{command}");
     assert_eq!((&card["parameters"], &card["test"]["images"]), (&78_042.into(), &20.into()));
+    diagnosed(run, &data, &std::fs::read(&file).unwrap(), dir.path());
+}
+
+/// All checks run, on an integer twin and a source of transfer too.
+fn diagnosed(run: &str, data: &str, onnx: &[u8], folder: &Path) {
+    use ringfence::compile::{Options, compile};
+    let images = ringfence::data::open(data, ringfence::data::Split::Train).unwrap();
+    let options = Options { images: 10, tables: vec![], ..Options::new(0.25) };
+    let rfm = folder.join("tiny.rfm");
+    std::fs::write(&rfm, compile(onnx, "tiny", images.as_ref(), &options).unwrap()).unwrap();
+    let file = folder.join("findings.json");
+    let [rfm, json] = [&rfm, &file].map(|p| p.to_str().unwrap());
+    let found =
+        trainer(&["diagnose", run, "--max", "4", "--rfm", rfm, "--source", run, "--json", json, "--strict"]);
+    let text = String::from_utf8(found.stdout).unwrap();
+    assert!(text.contains("accuracy to quote"), "{text}{}", String::from_utf8_lossy(&found.stderr));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let named = |id: &str| findings.iter().find(|f| f["id"] == id).unwrap();
+    assert_eq!(findings.len(), 16);
+    let failed = findings.iter().any(|f| f["verdict"] == "fail");
+    assert_eq!(found.status.code(), Some(if failed { 2 } else { 0 }), "{text}");
+    // Crafted on the very same network, transfer is the white box.
+    assert_eq!(named("D13")["verdict"], "warn");
+    assert_eq!(named("D17")["evidence"]["share of equal classes"], 1.0);
+    assert_eq!((&report["images"], &report["schema"]), (&4.into(), &"ringfence.diagnosis/1".into()));
+    assert!(error(&["diagnose", run, "--rfm", "none.rfm"]).contains("none.rfm"));
 }
