@@ -35,6 +35,11 @@ impl<'a> Best<'a> {
         &self.labels
     }
 
+    /// The images as they are.
+    pub(super) fn images(&self) -> &Tensor<4> {
+        &self.images
+    }
+
     /// Whether all fool.
     pub(super) fn is_done(&self) -> bool {
         self.margins.iter().all(|m| *m > 0.0)

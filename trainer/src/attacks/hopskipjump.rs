@@ -9,8 +9,8 @@ use crate::methods::Batch;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// The attack's numbers. With b halvings of a way, `1.5 log2 d` in L2 and `2 log2 d` in L-infinity for d values an image, it
-/// asks `1 + b` times at first, and once for each random image tried; then in step t for `min(probes sqrt(t), most)`
+/// The attack's numbers. With b halvings of a way, `2 + 1.5 log2 d` in L2 and `2 + 2 log2 d` in L-infinity for d values an
+/// image, it asks `1 + b` times at first, and once for each random image tried; then in step t for `min(probes sqrt(t), most)`
 /// decisions, b, and one for each length of a jump.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HopSkipJump {
@@ -53,11 +53,12 @@ impl HopSkipJump {
         found
     }
 
-    /// Halvings that come to within a share `d^-1.5` (L2) or `d^-2` of the way.
+    /// Halvings that come to within a quarter of a share `d^-1.5` (L2) or `d^-2` (L-infinity) of the way. The paper stops at the
+    /// whole: after a long jump few probes, or none, would then cross the boundary again.
     pub(super) fn halvings(&self, images: &Tensor<4>) -> u32 {
         let [_, c, h, w] = images.dims();
         let power = if self.norm == Norm::L2 { 1.5 } else { 2.0 };
-        (power * ((c * h * w) as f64).log2()).ceil() as u32
+        (power * ((c * h * w) as f64).log2()).ceil() as u32 + 2
     }
 
     /// Decisions in the normal of step `step`, from 1.

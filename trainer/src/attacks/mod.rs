@@ -21,6 +21,7 @@ mod registry;
 mod rounds;
 mod sampling;
 mod square;
+mod square_l2;
 mod suite;
 mod zoo;
 
@@ -45,5 +46,6 @@ pub use pgd::{Pgd, Start};
 pub use registry::{ATTACKS, Attack, Entry, attack};
 pub use sampling::{Sampling, Spread};
 pub use square::Square;
+pub use square_l2::SquareL2;
 pub use suite::{Line, NetTarget, Outcome, Suite};
 pub use zoo::Zoo;

@@ -2,7 +2,7 @@
 
 use super::{
     Aim, Apgd, Ascent, Boundary, Carlini, Ddn, DeepFool, Fmn, Found, Goal, HopSkipJump, Inside, Loss,
-    Nattack, Nes, Norm, Oracle, Pgd, Probe, Sampling, Spread, Square, Start, Zoo,
+    Nattack, Nes, Norm, Oracle, Pgd, Probe, Sampling, Spread, Square, SquareL2, Start, Zoo,
 };
 use crate::error::Error;
 use crate::methods::Batch;
@@ -17,6 +17,7 @@ pub enum Attack {
     Ascent(Ascent),
     Apgd(Apgd),
     Square(Square),
+    SquareL2(SquareL2),
     DeepFool(DeepFool),
     Ddn(Ddn),
     Carlini(Carlini),
@@ -96,8 +97,10 @@ pub const ATTACKS: &[Entry] = &[
     entry!("fmn", "Pintor et al. 2021, arXiv:2102.12827", BOTH, "gradient",
         |norm| Attack::Fmn(Fmn { norm, steps: 100, step: 1.0, gamma: 0.05 })),
     entry!("carlini", "Carlini and Wagner 2017, arXiv:1608.04644", &[Norm::L2], "gradient", |_| Attack::Carlini(CARLINI)),
-    entry!("square", "Andriushchenko et al. 2020, arXiv:1912.00049", &[Norm::Linf], "logits",
-        |_| Attack::Square(Square { queries: 5000, share: 0.8 })),
+    entry!("square", "Andriushchenko et al. 2020, arXiv:1912.00049", BOTH, "logits", |n| match n {
+        Norm::Linf => Attack::Square(Square { queries: 5000, share: 0.8 }),
+        Norm::L2 => Attack::SquareL2(SquareL2 { queries: 5000, share: 0.1 }),
+    }),
     entry!("random", "Athalye et al. 2018, arXiv:1802.00420", BOTH, "logits",
         |norm| Attack::Sampling(Sampling { norm, spread: Spread::Ball, draws: 1000 })),
     entry!("nes", "Ilyas et al. 2018, arXiv:1804.08598", BOTH, "logits", |norm| Attack::Nes(nes(norm, Probe::Normal))),
@@ -148,6 +151,7 @@ impl Attack {
             Self::Ascent(a) => a.run(oracle, batch, labels, epsilon),
             Self::Apgd(a) => a.run(oracle, batch, labels, epsilon),
             Self::Square(a) => a.run(oracle, batch, labels, epsilon),
+            Self::SquareL2(a) => a.run(oracle, batch, labels, epsilon),
             Self::DeepFool(a) => within(a.run(oracle, images, labels)),
             Self::Ddn(a) => within(a.run(oracle, images, labels)),
             Self::Carlini(a) => within(a.run(oracle, images, labels)),

@@ -19,8 +19,9 @@ const NES: Nes = Nes {
 const NATTACK: Nattack = Nattack { population: 100, sigma: 0.1, rate: 0.02, steps: 40 };
 const SAMPLING: Sampling = Sampling { norm: Norm::L2, spread: Spread::Edge, draws: 400 };
 const ZOO: Zoo = Zoo { coordinates: 2, reach: 1e-3, steps: 1500, rate: 1e-3, searches: 4, weight: 0.05 };
+const SQUARE: SquareL2 = SquareL2 { queries: 1000, share: 0.5 };
 const BOUNDARY: Boundary = Boundary { steps: 2000, around: 0.05, towards: 0.05, tries: 50 };
-const JUMP: HopSkipJump = HopSkipJump { norm: Norm::L2, steps: 15, probes: 60, most: 200, tries: 50 };
+const JUMP: HopSkipJump = HopSkipJump { norm: Norm::L2, steps: 30, probes: 60, most: 400, tries: 50 };
 
 fn oracle(target: &dyn Target) -> Oracle<'_> {
     Oracle::new(target, 1, 1, Estimator::Loss)
@@ -74,12 +75,14 @@ fn fixed(norm: Norm) -> Vec<(&'static str, Attack)> {
     ];
     if norm == Norm::Linf {
         all.push(("NAttack", Attack::Nattack(NATTACK)));
+    } else {
+        all.push(("Square", Attack::SquareL2(SQUARE)));
     }
     all
 }
 
 /// Half more than the distance, where a gradient finds the plane, is enough where there is none; and for random draws
-/// several times the distance, since few are near its normal.
+/// and squares several times the distance, since few are near its normal.
 #[test]
 fn attacks_of_fixed_size_work_without_gradients() {
     let (flat, batch, labels) = plane();
@@ -87,7 +90,7 @@ fn attacks_of_fixed_size_work_without_gradients() {
     let (steps, sign) = (Steps(flat), Sign(Steps(plane().0)));
     for (norm, truth) in [(Norm::L2, &truth[0]), (Norm::Linf, &truth[1])] {
         for (name, attack) in fixed(norm) {
-            let far = if matches!(attack, Attack::Sampling(_)) { 5.0 } else { 1.5 };
+            let far = if matches!(attack, Attack::Sampling(_) | Attack::SquareL2(_)) { 5.0 } else { 1.5 };
             let runs: [(&dyn Target, f64); 2] = [(&steps, far), (&sign, 5.0)];
             for (target, far) in runs {
                 let (oracle, epsilon) = (oracle(target), far * most(truth));
@@ -151,6 +154,7 @@ fn what_is_asked_is_what_is_documented() {
     assert_eq!(asked(Attack::Nes(Nes { steps: 3, ..NES })), 1 + 3 * (2 * 50 + 1));
     assert_eq!(asked(Attack::Nattack(Nattack { steps: 3, ..NATTACK })), 1 + 3 * 100);
     assert_eq!(asked(Attack::Sampling(SAMPLING)), 1 + 400);
+    assert_eq!(asked(Attack::SquareL2(SQUARE)), 1000);
     let zoo = Zoo { coordinates: 7, steps: 5, searches: 2, ..ZOO };
     assert_eq!(asked(Attack::Zoo(zoo)), 1 + 2 * 5 * (2 * 7 + 1));
     let start = {
@@ -161,8 +165,8 @@ fn what_is_asked_is_what_is_documented() {
     };
     assert!((2..=51).contains(&start));
     assert_eq!(asked(Attack::Boundary(Boundary { steps: 9, ..BOUNDARY })), start + 10 + 2 * 9);
-    // 40 values: 1.5 log2 40 = 7.98, 2 log2 40 = 10.6. On a plane the first length of a jump fools.
-    for (norm, halvings) in [(Norm::L2, 8), (Norm::Linf, 11)] {
+    // 40 values: 1.5 log2 40 = 7.98 and 2 log2 40 = 10.6, rounded up, and 2. On a plane the first length of a jump fools.
+    for (norm, halvings) in [(Norm::L2, 10), (Norm::Linf, 13)] {
         let jump = HopSkipJump { norm, steps: 4, probes: 100, most: 170, ..JUMP };
         let probes = 100 + 141 + 170 + 170;
         let expected = start + halvings + probes + 4 * (halvings + 1);
@@ -183,7 +187,10 @@ impl Target for Constant {
 fn starts_are_bounded_and_never_left_for_worse() {
     let (plane, batch, labels) = plane();
     let zeros = [0; N];
-    for attack in [Attack::Boundary(Boundary { steps: 5, ..BOUNDARY }), Attack::HopSkipJump(JUMP)] {
+    for attack in [
+        Attack::Boundary(Boundary { steps: 5, ..BOUNDARY }),
+        Attack::HopSkipJump(HopSkipJump { steps: 3, ..JUMP }),
+    ] {
         let (x, fooled) = attack.run(&oracle(&Constant), &batch, &zeros, 10.0);
         assert_eq!(fooled, [false; N]);
         assert_eq!(floats(x), floats(batch.images.clone()), "nothing found, nothing moved");
