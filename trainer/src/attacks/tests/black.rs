@@ -35,7 +35,7 @@ fn most(of: &[f32]) -> f64 {
 fn zoo_reaches_the_plane() {
     let (plane, batch, labels) = plane();
     let [l2, _] = distances(&plane, &batch);
-    near(&ZOO.run(&oracle(&plane), &batch, &labels), &l2, 0.1, "ZOO");
+    near(&ZOO.run(&oracle(&plane), &batch, &labels), &l2, 0.02, "ZOO");
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn decisions_reach_the_plane() {
     let (plane, batch, labels) = plane();
     let [l2, linf] = distances(&plane, &batch);
     let oracle = oracle(&plane);
-    near(&BOUNDARY.run(&oracle, &batch, &labels), &l2, 0.1, "boundary");
-    for (norm, truth) in [(Norm::L2, &l2), (Norm::Linf, &linf)] {
+    near(&BOUNDARY.run(&oracle, &batch, &labels), &l2, 0.01, "boundary");
+    for (norm, truth, tolerance) in [(Norm::L2, &l2, 0.02), (Norm::Linf, &linf, 0.05)] {
         let jump = HopSkipJump { norm, ..JUMP };
-        near(&jump.run(&oracle, &batch, &labels), truth, 0.05, "HopSkipJump");
+        near(&jump.run(&oracle, &batch, &labels), truth, tolerance, "HopSkipJump");
     }
     assert_eq!(oracle.cost().backward, 0);
 }
