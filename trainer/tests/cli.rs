@@ -163,7 +163,7 @@ fn train_evaluate_and_export_work_together() {
     assert_eq!(text, trainer(&smoothed).stdout, "the seed decides");
     assert!(error(&["attack", run, "--sigma", "-1"]).contains("--sigma -1"));
     assert!(error(&["attack", run, "--attacks", "x"]).contains("apgd-ce"));
-    assert!(error(&["attack", run, "--attacks", "square", "--norm", "l2"]).contains("works in linf"));
+    assert!(error(&["attack", run, "--attacks", "nattack", "--norm", "l2"]).contains("works in linf"));
     assert!(error(&["attack", run, "--epsilon", "0"]).contains("--epsilon"));
 
     let file = dir.path().join("tiny.onnx");

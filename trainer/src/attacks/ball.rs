@@ -1,5 +1,6 @@
 //! Norm balls around images: projection, steepest step, random points.
 
+use super::oracle::each;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -23,6 +24,20 @@ impl fmt::Display for Norm {
             Self::Linf => "linf",
             Self::L2 => "l2",
         })
+    }
+}
+
+impl Norm {
+    /// Each perturbation brought into a ball of its own; never lengthened.
+    pub(crate) fn shorten(self, delta: Tensor<4>, radius: &[f32]) -> Tensor<4> {
+        let radius = each(radius, &delta).clamp_min(TINY);
+        match self {
+            Self::Linf => {
+                let limit = radius.expand(delta.dims());
+                delta.min_pair(limit.clone()).max_pair(limit.neg())
+            }
+            Self::L2 => Ball { norm: self, epsilon: 1.0 }.shorten(delta / radius.clone()) * radius,
+        }
     }
 }
 

@@ -61,6 +61,54 @@ pub struct Carlini {
     pub weight: f64,
 }
 
+impl Inside {
+    /// The image that the variable `w` stands for.
+    pub(super) fn image(self, w: &Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Tanh => w.clone().tanh().add_scalar(1.0).mul_scalar(0.5),
+            Self::Clipped => w.clone().clamp(0.0, 1.0),
+            Self::Projected => w.clone(),
+        }
+    }
+
+    /// The variable that stands for the image.
+    pub(super) fn variable(self, images: &Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Tanh => {
+                // Kept away from the ends, where the inverse is infinite.
+                let u = images.clone().mul_scalar(2.0).sub_scalar(1.0).mul_scalar(0.999_999);
+                let up = u.clone().add_scalar(1.0);
+                let down = u.neg().add_scalar(1.0);
+                (up / down).log().mul_scalar(0.5)
+            }
+            Self::Clipped | Self::Projected => images.clone(),
+        }
+    }
+}
+
+/// Calls `descend` with a weight for each of `n` images `searches` times: `first`, tenfold until it first tells of a success,
+/// then by halving the interval.
+pub(super) fn search_weights(
+    n: usize,
+    first: f64,
+    searches: u32,
+    descend: &mut dyn FnMut(&[f32]) -> Vec<bool>,
+) {
+    let mut weight = vec![first as f32; n];
+    let (mut low, mut high) = (vec![0.0f32; n], vec![f32::INFINITY; n]);
+    for _ in 0..searches {
+        let success = descend(&weight);
+        for i in 0..n {
+            if success[i] {
+                high[i] = high[i].min(weight[i]);
+            } else {
+                low[i] = low[i].max(weight[i]);
+            }
+            weight[i] = if high[i].is_finite() { 0.5 * (low[i] + high[i]) } else { weight[i] * 10.0 };
+        }
+    }
+}
+
 impl Carlini {
     fn goal(&self, z: Tensor<2>, y: &Tensor<1, Int>) -> Tensor<1> {
         let gap = |t: Tensor<2>| of_label(t.clone(), y) - best_other(t, y);
@@ -79,48 +127,14 @@ impl Carlini {
         }
     }
 
-    /// The image that the variable `w` stands for.
-    fn image(&self, w: &Tensor<4>) -> Tensor<4> {
-        match self.inside {
-            Inside::Tanh => w.clone().tanh().add_scalar(1.0).mul_scalar(0.5),
-            Inside::Clipped => w.clone().clamp(0.0, 1.0),
-            Inside::Projected => w.clone(),
-        }
-    }
-
-    /// The variable that stands for the image.
-    fn variable(&self, images: &Tensor<4>) -> Tensor<4> {
-        match self.inside {
-            Inside::Tanh => {
-                // Kept away from the ends, where the inverse is infinite.
-                let u = images.clone().mul_scalar(2.0).sub_scalar(1.0).mul_scalar(0.999_999);
-                let up = u.clone().add_scalar(1.0);
-                let down = u.neg().add_scalar(1.0);
-                (up / down).log().mul_scalar(0.5)
-            }
-            Inside::Clipped | Inside::Projected => images.clone(),
-        }
-    }
-
     /// The nearest images that are given another class than `labels`.
     #[must_use]
     pub fn run(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Found {
         let fooled = oracle.fooled(images, labels);
         let mut found = Found::new(Norm::L2, images, &fooled);
-        let n = labels.len();
-        let mut weight = vec![self.weight as f32; n];
-        let (mut low, mut high) = (vec![0.0f32; n], vec![f32::INFINITY; n]);
-        for _ in 0..self.searches {
-            let success = self.descend(oracle, images, labels, &weight, &mut found);
-            for i in 0..n {
-                if success[i] {
-                    high[i] = high[i].min(weight[i]);
-                } else {
-                    low[i] = low[i].max(weight[i]);
-                }
-                weight[i] = if high[i].is_finite() { 0.5 * (low[i] + high[i]) } else { weight[i] * 10.0 };
-            }
-        }
+        search_weights(labels.len(), self.weight, self.searches, &mut |weight| {
+            self.descend(oracle, images, labels, weight, &mut found)
+        });
         found
     }
 
@@ -134,13 +148,13 @@ impl Carlini {
         found: &mut Found,
     ) -> Vec<bool> {
         let y = labels_of(labels, images);
-        let mut w = self.variable(images);
+        let mut w = self.inside.variable(images);
         let mut adam = Adam::new(&w, self.rate);
         let mut ever = vec![false; labels.len()];
         let mut least = vec![f32::INFINITY; labels.len()];
         let patience = (self.steps / 10).max(1);
         for step in 1..=self.steps {
-            let x = self.image(&w).clamp(0.0, 1.0);
+            let x = self.inside.image(&w).clamp(0.0, 1.0);
             let (goals, gaps, slope) = oracle.gradient_beside(&x, &|z| self.goal(z, &y), &|z| margin(z, &y));
             let wrong: Vec<bool> = gaps.iter().map(|g| f64::from(*g) > self.kappa.max(0.0)).collect();
             found.offer(&x, &wrong);

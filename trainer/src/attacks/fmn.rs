@@ -3,7 +3,7 @@
 use super::ball::{Ball, Norm, unit};
 use super::found::{Found, norms};
 use super::objective::margin;
-use super::oracle::{Oracle, each, labels_of, values};
+use super::oracle::{Oracle, labels_of, values};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -52,22 +52,9 @@ impl Fmn {
                     at[i] + (1.0 + gamma as f32) * gaps[i].abs() / dual[i]
                 };
             }
-            delta = self.shorten(delta + unit(gradient).mul_scalar(step), &radius);
+            delta = self.norm.shorten(delta + unit(gradient).mul_scalar(step), &radius);
             delta = (images.clone() + delta).clamp(0.0, 1.0) - images.clone();
         }
         found
-    }
-
-    /// Each perturbation brought into a ball of its own.
-    fn shorten(&self, delta: Tensor<4>, radius: &[f32]) -> Tensor<4> {
-        let radius = each(radius, &delta);
-        match self.norm {
-            Norm::Linf => {
-                let [n, c, h, w] = delta.dims();
-                let limit = radius.expand([n, c, h, w]);
-                delta.min_pair(limit.clone()).max_pair(limit.neg())
-            }
-            Norm::L2 => Ball { norm: Norm::L2, epsilon: 1.0 }.shorten(delta / radius.clone()) * radius,
-        }
     }
 }

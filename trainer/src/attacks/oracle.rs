@@ -141,6 +141,16 @@ impl<'a> Oracle<'a> {
         numbers(&self.loss(images, of))
     }
 
+    /// By how much the losses at `up` exceed those at `down`, under the same draws: the noise of others would drown a small
+    /// difference.
+    pub fn rises(&self, up: &Tensor<4>, down: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> Vec<f32> {
+        let first = self.next.get();
+        let above = self.losses(up, of);
+        self.next.set(first);
+        let below = self.losses(down, of);
+        above.into_iter().zip(below).map(|(a, b)| a - b).collect()
+    }
+
     /// The class of each image: the one with most votes, the lowest among equals.
     pub fn classes(&self, images: &Tensor<4>) -> Vec<i32> {
         let one = || -> Vec<i32> { self.pass(images.clone()).argmax(1).into_data().iter::<i32>().collect() };

@@ -1,8 +1,8 @@
 //! The table of attacks.
 
 use super::{
-    Aim, Apgd, Ascent, Carlini, Ddn, DeepFool, Fmn, Found, Goal, Inside, Loss, Norm, Oracle, Pgd, Square,
-    Start,
+    Aim, Apgd, Ascent, Boundary, Carlini, Ddn, DeepFool, Fmn, Found, Goal, HopSkipJump, Inside, Loss,
+    Nattack, Nes, Norm, Oracle, Pgd, Probe, Sampling, Spread, Square, SquareL2, Start, Zoo,
 };
 use crate::error::Error;
 use crate::methods::Batch;
@@ -17,10 +17,17 @@ pub enum Attack {
     Ascent(Ascent),
     Apgd(Apgd),
     Square(Square),
+    SquareL2(SquareL2),
     DeepFool(DeepFool),
     Ddn(Ddn),
     Carlini(Carlini),
     Fmn(Fmn),
+    Nes(Nes),
+    Nattack(Nattack),
+    Zoo(Zoo),
+    Boundary(Boundary),
+    HopSkipJump(HopSkipJump),
+    Sampling(Sampling),
 }
 
 /// A row of the table.
@@ -55,6 +62,10 @@ const CARLINI: Carlini = Carlini {
     weight: 1e-3,
 };
 
+const fn nes(norm: Norm, probe: Probe) -> Nes {
+    Nes { norm, probe, loss: Loss::Margin, pairs: 50, reach: 0.01, steps: 100, step: 0.1 }
+}
+
 macro_rules! entry {
     ($name:literal, $paper:literal, $norms:expr, $access:literal, $make:expr) => {
         Entry { name: $name, paper: $paper, norms: $norms, access: $access, make: $make }
@@ -86,8 +97,22 @@ pub const ATTACKS: &[Entry] = &[
     entry!("fmn", "Pintor et al. 2021, arXiv:2102.12827", BOTH, "gradient",
         |norm| Attack::Fmn(Fmn { norm, steps: 100, step: 1.0, gamma: 0.05 })),
     entry!("carlini", "Carlini and Wagner 2017, arXiv:1608.04644", &[Norm::L2], "gradient", |_| Attack::Carlini(CARLINI)),
-    entry!("square", "Andriushchenko et al. 2020, arXiv:1912.00049", &[Norm::Linf], "logits",
-        |_| Attack::Square(Square { queries: 5000, share: 0.8 })),
+    entry!("square", "Andriushchenko et al. 2020, arXiv:1912.00049", BOTH, "logits", |n| match n {
+        Norm::Linf => Attack::Square(Square { queries: 5000, share: 0.8 }),
+        Norm::L2 => Attack::SquareL2(SquareL2 { queries: 5000, share: 0.1 }),
+    }),
+    entry!("random", "Athalye et al. 2018, arXiv:1802.00420", BOTH, "logits",
+        |norm| Attack::Sampling(Sampling { norm, spread: Spread::Ball, draws: 1000 })),
+    entry!("nes", "Ilyas et al. 2018, arXiv:1804.08598", BOTH, "logits", |norm| Attack::Nes(nes(norm, Probe::Normal))),
+    entry!("spsa", "Uesato et al. 2018, arXiv:1802.05666", BOTH, "logits", |norm| Attack::Nes(nes(norm, Probe::Signs))),
+    entry!("nattack", "Li et al. 2019, arXiv:1905.00441", &[Norm::Linf], "logits",
+        |_| Attack::Nattack(Nattack { population: 300, sigma: 0.1, rate: 0.008, steps: 400 })),
+    entry!("zoo", "Chen et al. 2017, arXiv:1708.03999", &[Norm::L2], "logits",
+        |_| Attack::Zoo(Zoo { coordinates: 128, reach: 1.0 / 255.0, steps: 1000, rate: 2e-3, searches: 5, weight: 0.1 })),
+    entry!("boundary", "Brendel et al. 2018, arXiv:1712.04248", &[Norm::L2], "classes",
+        |_| Attack::Boundary(Boundary { steps: 5000, around: 0.01, towards: 0.01, tries: 100 })),
+    entry!("hopskipjump", "Chen et al. 2020, arXiv:1904.02144", BOTH, "classes",
+        |norm| Attack::HopSkipJump(HopSkipJump { norm, steps: 64, probes: 100, most: 10_000, tries: 100 })),
 ];
 
 /// The entry called `name`, which must work in `norm`.
@@ -126,10 +151,17 @@ impl Attack {
             Self::Ascent(a) => a.run(oracle, batch, labels, epsilon),
             Self::Apgd(a) => a.run(oracle, batch, labels, epsilon),
             Self::Square(a) => a.run(oracle, batch, labels, epsilon),
+            Self::SquareL2(a) => a.run(oracle, batch, labels, epsilon),
             Self::DeepFool(a) => within(a.run(oracle, images, labels)),
             Self::Ddn(a) => within(a.run(oracle, images, labels)),
             Self::Carlini(a) => within(a.run(oracle, images, labels)),
             Self::Fmn(a) => within(a.run(oracle, images, labels)),
+            Self::Nes(a) => a.run(oracle, batch, labels, epsilon),
+            Self::Nattack(a) => a.run(oracle, batch, labels, epsilon),
+            Self::Sampling(a) => a.run(oracle, batch, labels, epsilon),
+            Self::Zoo(a) => within(a.run(oracle, batch, labels)),
+            Self::Boundary(a) => within(a.run(oracle, batch, labels)),
+            Self::HopSkipJump(a) => within(a.run(oracle, batch, labels)),
         }
     }
 }

@@ -18,14 +18,14 @@ pub struct Square {
     pub share: f64,
 }
 
-impl Square {
-    /// The share of an image that a square covers after `done` of 10,000 proposals, or as many as there are.
-    fn share_at(&self, done: u32) -> f64 {
-        let scaled = u64::from(done) * 10_000 / u64::from(self.queries.max(1));
-        let halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
-        self.share / f64::powi(2.0, halvings.iter().filter(|h| scaled > **h).count() as i32)
-    }
+/// The share of an image that a square covers after `done` of 10,000 proposals, or of `queries`; `first` to begin with.
+pub(super) fn share_at(first: f64, done: u32, queries: u32) -> f64 {
+    let scaled = u64::from(done) * 10_000 / u64::from(queries.max(1));
+    let halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
+    first / f64::powi(2.0, halvings.iter().filter(|h| scaled > **h).count() as i32)
+}
 
+impl Square {
     /// For each image of `batch` one within `epsilon` that is given another class than `labels`, or the best that was found;
     /// and whether it is.
     #[must_use]
@@ -72,7 +72,8 @@ impl Square {
     /// `x` with one square of each image, at a random place, set to the image plus or minus epsilon in each channel.
     fn proposal(&self, batch: &Batch, x: &Tensor<4>, query: u32, epsilon: f64) -> Tensor<4> {
         let [n, c, h, w] = x.dims();
-        let side = ((self.share_at(query) * (h * w) as f64).sqrt().round() as usize).clamp(1, h.min(w) - 1);
+        let side = ((share_at(self.share, query, self.queries) * (h * w) as f64).sqrt().round() as usize)
+            .clamp(1, h.min(w) - 1);
         let (mut inside, mut signs) = (vec![false; n * c * h * w], vec![0.0f32; n * c * h * w]);
         for (i, &index) in batch.ids.iter().enumerate() {
             let mut random = stream(batch.seed, Stream::Start { epoch: batch.epoch, index, restart: query });

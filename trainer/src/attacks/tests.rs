@@ -73,4 +73,5 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
     assert_eq!(floats(x), floats(images), "a constant moves nothing");
 }
 
+mod black;
 mod oracles;
