@@ -6,9 +6,9 @@ use crate::methods::Batch;
 use burn::tensor::{Bool, Int};
 
 /// Two classes, logits 0 and `w x + b`: the boundary is a plane, at distance `|w x + b|` over the dual norm of w.
-struct Plane {
-    w: Tensor<4>,
-    b: f64,
+pub(super) struct Plane {
+    pub(super) w: Tensor<4>,
+    pub(super) b: f64,
 }
 
 impl Target for Plane {
@@ -20,10 +20,10 @@ impl Target for Plane {
     }
 }
 
-const N: usize = 3;
+pub(super) const N: usize = 3;
 
 /// Images near grey, so that no value meets the box, and a plane that is not far.
-fn plane() -> (Plane, Batch, Vec<i32>) {
+pub(super) fn plane() -> (Plane, Batch, Vec<i32>) {
     let images = normal(1).mul_scalar(0.02).add_scalar(0.5);
     let w = normal(2).slice([0..1, 0..DIMS[1]]);
     let plane = Plane { b: -f64::from((w.clone().mul_scalar(0.5)).sum().into_scalar::<f32>()) + 0.4, w };
@@ -41,14 +41,14 @@ fn plane() -> (Plane, Batch, Vec<i32>) {
 }
 
 /// The true distances in L2 and L-infinity.
-fn distances(plane: &Plane, batch: &Batch) -> [Vec<f32>; 2] {
+pub(super) fn distances(plane: &Plane, batch: &Batch) -> [Vec<f32>; 2] {
     let score = plane.logits(batch.images.clone(), 0).slice([0..N, 1..2]).reshape([N]).abs();
     let l2 = plane.w.clone().square().sum().sqrt();
     let l1 = plane.w.clone().abs().sum();
     [l2, l1].map(|dual| (score.clone() / dual).into_data().iter::<f32>().collect())
 }
 
-fn near(found: &Found, truth: &[f32], tolerance: f32, who: &str) {
+pub(super) fn near(found: &Found, truth: &[f32], tolerance: f32, who: &str) {
     for (d, t) in found.distances.iter().zip(truth) {
         assert!(
             *d >= t * 0.999 && *d <= t * (1.0 + tolerance),
@@ -162,7 +162,7 @@ fn squares_work_without_gradients() {
 }
 
 /// A draw adds a normal number to the second logit.
-struct Noisy(Plane);
+pub(super) struct Noisy(pub(super) Plane);
 
 impl Target for Noisy {
     fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
