@@ -140,7 +140,10 @@ impl Fab {
         for _ in 0..SECANTS {
             let secant = |i: usize| {
                 let crosses = below[i] < 0.0 && above[i] > 0.0;
-                if crosses { low[i] + (high[i] - low[i]) * below[i] / (below[i] - above[i]) } else { high[i] }
+                let share = below[i] / (below[i] - above[i]);
+                // A hundredth of the rest beyond the boundary: on it a rounding error decides.
+                let beyond = share + 0.01 * (1.0 - share);
+                if crosses { low[i] + (high[i] - low[i]) * beyond } else { high[i] }
             };
             let at: Vec<f32> = (0..labels.len()).map(secant).collect();
             let x = (images.clone() + whole.clone() * each(&at, images)).clamp(0.0, 1.0);
