@@ -52,7 +52,8 @@ impl Ascent {
         })
     }
 
-    fn climb(
+    /// The end of one ascent, whether it fools or not.
+    pub(super) fn climb(
         &self,
         oracle: &Oracle,
         pgd: &Pgd,

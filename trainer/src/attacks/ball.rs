@@ -62,6 +62,12 @@ pub(crate) fn lengths(x: Tensor<4>) -> Tensor<4> {
     x.reshape([n, c * h * w]).square().sum_dim(1).sqrt().reshape([n, 1, 1, 1])
 }
 
+/// Scalar product of each image of `a` with that of `b`, `[n, 1, 1, 1]`.
+pub(crate) fn dots(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = a.dims();
+    (a * b).reshape([n, c * h * w]).sum_dim(1).reshape([n, 1, 1, 1])
+}
+
 impl Ball {
     /// The nearest point to `x` within the ball around `images` (for L2 along the ray), then clipped to `[0, 1]`,
     /// which never lengthens a perturbation of images in that range.

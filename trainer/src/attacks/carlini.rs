@@ -110,7 +110,7 @@ pub(super) fn search_weights(
 }
 
 impl Carlini {
-    fn goal(&self, z: Tensor<2>, y: &Tensor<1, Int>) -> Tensor<1> {
+    pub(super) fn goal(&self, z: Tensor<2>, y: &Tensor<1, Int>) -> Tensor<1> {
         let gap = |t: Tensor<2>| of_label(t.clone(), y) - best_other(t, y);
         let own = |z: Tensor<2>| of_label(softmax(z, 1), y);
         match self.goal {
@@ -130,10 +130,21 @@ impl Carlini {
     /// The nearest images that are given another class than `labels`.
     #[must_use]
     pub fn run(&self, oracle: &Oracle, images: &Tensor<4>, labels: &[i32]) -> Found {
+        let [n, _, h, w] = images.dims();
+        self.run_within(oracle, (images, labels), &Tensor::ones([n, 1, h, w], &images.device()))
+    }
+
+    /// The same with changes only where `allowed`, `[n, 1, height, width]`, is 1 and not 0.
+    pub(super) fn run_within(
+        &self,
+        oracle: &Oracle,
+        (images, labels): (&Tensor<4>, &[i32]),
+        allowed: &Tensor<4>,
+    ) -> Found {
         let fooled = oracle.fooled(images, labels);
         let mut found = Found::new(Norm::L2, images, &fooled);
         search_weights(labels.len(), self.weight, self.searches, &mut |weight| {
-            self.descend(oracle, images, labels, weight, &mut found)
+            self.descend(oracle, (images, labels, allowed), weight, &mut found)
         });
         found
     }
@@ -142,8 +153,7 @@ impl Carlini {
     fn descend(
         &self,
         oracle: &Oracle,
-        images: &Tensor<4>,
-        labels: &[i32],
+        (images, labels, allowed): (&Tensor<4>, &[i32], &Tensor<4>),
         weight: &[f32],
         found: &mut Found,
     ) -> Vec<bool> {
@@ -154,17 +164,15 @@ impl Carlini {
         let mut least = vec![f32::INFINITY; labels.len()];
         let patience = (self.steps / 10).max(1);
         for step in 1..=self.steps {
-            let x = self.inside.image(&w).clamp(0.0, 1.0);
+            let x = images.clone() + (self.inside.image(&w) - images.clone()) * allowed.clone();
+            let x = x.clamp(0.0, 1.0);
             let (goals, gaps, slope) = oracle.gradient_beside(&x, &|z| self.goal(z, &y), &|z| margin(z, &y));
             let wrong: Vec<bool> = gaps.iter().map(|g| f64::from(*g) > self.kappa.max(0.0)).collect();
             found.offer(&x, &wrong);
             ever.iter_mut().zip(&wrong).for_each(|(e, w)| *e |= w);
             let delta = x.clone() - images.clone();
             let gradient = delta.clone().mul_scalar(2.0) + slope * each(weight, images);
-            w = adam.step(w.clone(), self.pull(&w, &x, gradient));
-            if self.inside == Inside::Projected {
-                w = w.clamp(0.0, 1.0);
-            }
+            w = self.step(&mut adam, w, &x, gradient * allowed.clone());
             if step % patience == 0 {
                 let distances = super::oracle::values(lengths(delta));
                 let losses: Vec<f32> =
@@ -176,6 +184,18 @@ impl Carlini {
             }
         }
         ever
+    }
+
+    /// The variable after a step down the gradient by the image `x` that it stands for.
+    pub(super) fn step(
+        &self,
+        adam: &mut Adam,
+        w: Tensor<4>,
+        x: &Tensor<4>,
+        gradient: Tensor<4>,
+    ) -> Tensor<4> {
+        let w = adam.step(w.clone(), self.pull(&w, x, gradient));
+        if self.inside == Inside::Projected { w.clamp(0.0, 1.0) } else { w }
     }
 
     /// The gradient by the variable from that by the image.
@@ -191,7 +211,7 @@ impl Carlini {
 }
 
 /// Adam (Kingma and Ba 2015) on one tensor.
-struct Adam {
+pub(super) struct Adam {
     rate: f64,
     first: Tensor<4>,
     second: Tensor<4>,
@@ -199,7 +219,7 @@ struct Adam {
 }
 
 impl Adam {
-    fn new(like: &Tensor<4>, rate: f64) -> Self {
+    pub(super) fn new(like: &Tensor<4>, rate: f64) -> Self {
         Self { rate, first: like.zeros_like(), second: like.zeros_like(), step: 0 }
     }
 

@@ -16,6 +16,14 @@ pub fn norms(norm: Norm, delta: Tensor<4>) -> Vec<f32> {
     }
 }
 
+/// How many pixels of each image of `delta` are not 0 in some channel.
+#[must_use]
+pub fn pixels(delta: Tensor<4>) -> Vec<u32> {
+    let [n, _, h, w] = delta.dims();
+    let changed = delta.abs().max_dim(1).greater_elem(0.0).float();
+    values(changed.reshape([n, h * w]).sum_dim(1).reshape([n, 1, 1, 1])).iter().map(|v| *v as u32).collect()
+}
+
 /// Adversarial images and how far they are; an image without one stays as it is, at infinity.
 #[derive(Debug, Clone)]
 pub struct Found {

@@ -1,6 +1,6 @@
 //! Losses that attacks raise, one value an image, from logits.
 
-use crate::methods::loss::{best_other, cross_entropy, of_label};
+use crate::methods::loss::{best_other, cross_entropy, of_label, soft_best_other};
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ pub enum Loss {
     CrossEntropy,
     /// Largest other logit less the label's (Carlini and Wagner 2017).
     Margin,
+    /// The logarithm of the sum of the exponentials of all other logits, less the label's (Ding et al. 2020,
+    /// arXiv:1812.02637): never below the margin.
+    SoftMargin,
     /// The margin over the distance from the largest to the third largest logit (Croce and Hein 2020, arXiv:2003.01690,
     /// equation 6): blind to the scale of logits. Needs three classes; with fewer it is the margin.
     LogitRatio,
@@ -24,6 +27,7 @@ impl Loss {
         match self {
             Self::CrossEntropy => cross_entropy(logits, labels),
             Self::Margin => margin(logits, labels),
+            Self::SoftMargin => soft_best_other(logits.clone(), labels) - of_label(logits, labels),
             Self::LogitRatio if logits.dims()[1] < 3 => margin(logits, labels),
             Self::LogitRatio => {
                 let [n, _] = logits.dims();

@@ -75,6 +75,17 @@ impl<'a> Oracle<'a> {
         self.next.set(self.next.get() + draws);
     }
 
+    /// The number of the next draw.
+    #[must_use]
+    pub fn drawn(&self) -> u64 {
+        self.next.get()
+    }
+
+    /// Goes back to draw `to`: what follows is drawn as it was from there.
+    pub fn rewind(&self, to: u64) {
+        self.next.set(to);
+    }
+
     fn pass(&self, images: Tensor<4>) -> Tensor<2> {
         let draw = self.next.get();
         self.next.set(draw + 1);

@@ -1,8 +1,9 @@
 //! The table of attacks.
 
 use super::{
-    Aim, Apgd, Ascent, Boundary, Carlini, Ddn, DeepFool, Fmn, Found, Goal, HopSkipJump, Inside, Loss,
-    Nattack, Nes, Norm, Oracle, Pgd, Probe, Sampling, Spread, Square, SquareL2, Start, Zoo,
+    Aim, AnPgd, Apgd, Ascent, Boundary, Carlini, CarliniMax, CarliniZero, Ddn, DeepFool, Estimator, Fab, Fmn,
+    FoscPgd, Found, Goal, HopSkipJump, Inside, Jsma, Lbfgs, Loss, Nattack, Nes, Norm, Oracle, Pgd, Planned,
+    Probe, Saliency, Sampling, Spread, Square, SquareL2, Start, Zoo,
 };
 use crate::error::Error;
 use crate::methods::Batch;
@@ -22,6 +23,13 @@ pub enum Attack {
     Ddn(Ddn),
     Carlini(Carlini),
     Fmn(Fmn),
+    Fab(Fab),
+    Lbfgs(Lbfgs),
+    Jsma(Jsma),
+    CarliniZero(CarliniZero),
+    CarliniMax(CarliniMax),
+    AnPgd(AnPgd),
+    FoscPgd(FoscPgd),
     Nes(Nes),
     Nattack(Nattack),
     Zoo(Zoo),
@@ -41,8 +49,18 @@ pub struct Entry {
     pub norms: &'static [Norm],
     /// What it asks the classifier for.
     pub access: &'static str,
+    /// How it estimates gradients of a randomised classifier, where that is what it is.
+    pub estimator: Option<Estimator>,
     /// The attack with its usual numbers in a norm.
     pub make: fn(Norm) -> Attack,
+}
+
+impl Entry {
+    /// The attack with its usual numbers, for a suite.
+    #[must_use]
+    pub fn planned(&self, norm: Norm) -> Planned {
+        Planned { name: self.name, attack: (self.make)(norm), estimator: self.estimator }
+    }
 }
 
 const BOTH: &[Norm] = &[Norm::Linf, Norm::L2];
@@ -66,9 +84,34 @@ const fn nes(norm: Norm, probe: Probe) -> Nes {
     Nes { norm, probe, loss: Loss::Margin, pairs: 50, reach: 0.01, steps: 100, step: 0.1 }
 }
 
+/// Carlini and Wagner's numbers for L-infinity.
+const CARLINI_MAX: CarliniMax = CarliniMax {
+    inner: Carlini { rate: 5e-3, searches: 40, weight: 1e-5, ..CARLINI },
+    most: 20.0,
+    shrink: 0.9,
+};
+
+fn fab(norm: Norm, targets: usize) -> Attack {
+    Attack::Fab(Fab { norm, steps: 100, restarts: 1, targets, bias: 0.1, reach: 1.05, back: 0.9 })
+}
+
+fn jsma(of: Saliency) -> Attack {
+    Attack::Jsma(Jsma { of, theta: 1.0, share: 0.4, targets: 1 })
+}
+
 macro_rules! entry {
     ($name:literal, $paper:literal, $norms:expr, $access:literal, $make:expr) => {
-        Entry { name: $name, paper: $paper, norms: $norms, access: $access, make: $make }
+        entry!($name, $paper, $norms, $access, None, $make)
+    };
+    ($name:literal, $paper:literal, $norms:expr, $access:literal, $estimator:expr, $make:expr) => {
+        Entry {
+            name: $name,
+            paper: $paper,
+            norms: $norms,
+            access: $access,
+            estimator: $estimator,
+            make: $make,
+        }
     };
 }
 
@@ -84,6 +127,14 @@ pub const ATTACKS: &[Entry] = &[
         |n| Attack::Ascent(Ascent { loss: Loss::Margin, ..ascent(n, 20, 0.25, Start::Uniform) })),
     entry!("multi-targeted", "Gowal et al. 2019, arXiv:1910.09338", BOTH, "gradient",
         |n| Attack::Ascent(Ascent { aim: Aim::EachClass, ..ascent(n, 20, 0.25, Start::Uniform) })),
+    entry!("epgd", "Nemcovsky et al. 2019, arXiv:1911.07198", BOTH, "gradient", Some(Estimator::Loss),
+        |n| Attack::Ascent(ascent(n, 7, 0.25, Start::Uniform))),
+    entry!("smoothadv-pgd", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some(Estimator::Probability),
+        |n| Attack::Ascent(ascent(n, 20, 0.1, Start::Image))),
+    entry!("fosc-pgd", "Wang et al. 2019, ICML", BOTH, "gradient",
+        |n| Attack::FoscPgd(FoscPgd { pgd: ascent(n, 20, 0.25, Start::Uniform).pgd, threshold: 0.01, restarts: 1 })),
+    entry!("an-pgd", "Ding et al. 2020, arXiv:1812.02637", BOTH, "gradient",
+        |n| Attack::AnPgd(AnPgd { pgd: ascent(n, 10, 0.25, Start::Uniform).pgd, most: 1.05, halvings: 10 })),
     entry!("apgd-ce", "Croce and Hein 2020, arXiv:2003.01690", BOTH, "gradient",
         |norm| Attack::Apgd(Apgd { norm, steps: 100, restarts: 1, loss: Loss::CrossEntropy, targets: 0 })),
     entry!("apgd-dlr", "Croce and Hein 2020, arXiv:2003.01690", BOTH, "gradient",
@@ -94,9 +145,20 @@ pub const ATTACKS: &[Entry] = &[
         |norm| Attack::DeepFool(DeepFool { norm, steps: 50, overshoot: 0.02, candidates: 10 })),
     entry!("ddn", "Rony et al. 2019, arXiv:1811.09600", &[Norm::L2], "gradient",
         |_| Attack::Ddn(Ddn { steps: 100, gamma: 0.05, start: 1.0 })),
+    entry!("smoothadv-ddn", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some(Estimator::Probability),
+        |_| Attack::Ddn(Ddn { steps: 100, gamma: 0.05, start: 1.0 })),
     entry!("fmn", "Pintor et al. 2021, arXiv:2102.12827", BOTH, "gradient",
         |norm| Attack::Fmn(Fmn { norm, steps: 100, step: 1.0, gamma: 0.05 })),
+    entry!("fab", "Croce and Hein 2020, arXiv:1907.02044", BOTH, "gradient", |n| fab(n, 0)),
+    entry!("fab-t", "Croce and Hein 2020, arXiv:1907.02044", BOTH, "gradient", |n| fab(n, 9)),
+    entry!("jsma-f", "Papernot et al. 2016, arXiv:1511.07528", &[Norm::Linf], "gradient", |_| jsma(Saliency::F)),
+    entry!("jsma-z", "Papernot et al. 2016, arXiv:1511.07528", &[Norm::Linf], "gradient", |_| jsma(Saliency::Z)),
+    entry!("lbfgs", "Szegedy et al. 2014, arXiv:1312.6199", &[Norm::L2], "gradient",
+        |_| Attack::Lbfgs(Lbfgs { targets: 1, searches: 9, weight: 1e-2, steps: 100, memory: 10 })),
     entry!("carlini", "Carlini and Wagner 2017, arXiv:1608.04644", &[Norm::L2], "gradient", |_| Attack::Carlini(CARLINI)),
+    entry!("carlini-linf", "Carlini and Wagner 2017, arXiv:1608.04644", &[Norm::Linf], "gradient", |_| Attack::CarliniMax(CARLINI_MAX)),
+    entry!("carlini-l0", "Carlini and Wagner 2017, arXiv:1608.04644", &[Norm::L2], "gradient",
+        |_| Attack::CarliniZero(CarliniZero { inner: CARLINI, share: 0.3 })),
     entry!("square", "Andriushchenko et al. 2020, arXiv:1912.00049", BOTH, "logits", |n| match n {
         Norm::Linf => Attack::Square(Square { queries: 5000, share: 0.8 }),
         Norm::L2 => Attack::SquareL2(SquareL2 { queries: 5000, share: 0.1 }),
@@ -114,6 +176,32 @@ pub const ATTACKS: &[Entry] = &[
     entry!("hopskipjump", "Chen et al. 2020, arXiv:1904.02144", BOTH, "classes",
         |norm| Attack::HopSkipJump(HopSkipJump { norm, steps: 64, probes: 100, most: 10_000, tries: 100 })),
 ];
+
+/// Named lists of attacks, beside `all`. `standard` and `rand` are those of Croce and Hein 2020 (arXiv:2003.01690; `rand` for
+/// randomised classifiers, there with 20 draws).
+pub const SUITES: &[(&str, &[&str])] = &[
+    ("quick", &["fgsm", "pgd-20", "cw-20", "apgd-ce"]),
+    ("standard", &["apgd-ce", "apgd-t", "fab-t", "square"]),
+    ("rand", &["apgd-ce", "apgd-dlr"]),
+];
+
+/// The attacks of the suite called `name`, each of which must work in `norm`; of `all`, those of the table that do.
+///
+/// # Errors
+/// Listing the known names; or naming an attack that does not work in `norm`.
+pub fn suite(name: &str, norm: Norm) -> Result<Vec<&'static Entry>, Error> {
+    if name == "all" {
+        return Ok(ATTACKS.iter().filter(|e| e.norms.contains(&norm)).collect());
+    }
+    let Some((_, attacks)) = SUITES.iter().find(|s| s.0 == name) else {
+        let known: Vec<&str> = SUITES.iter().map(|s| s.0).collect();
+        return Err(Error::Settings(format!(
+            "--suite {name}: unknown; expected {} or all",
+            known.join(", ")
+        )));
+    };
+    attacks.iter().map(|name| attack(name, norm)).collect()
+}
 
 /// The entry called `name`, which must work in `norm`.
 ///
@@ -156,6 +244,18 @@ impl Attack {
             Self::Ddn(a) => within(a.run(oracle, images, labels)),
             Self::Carlini(a) => within(a.run(oracle, images, labels)),
             Self::Fmn(a) => within(a.run(oracle, images, labels)),
+            Self::Fab(a) => within(a.run(oracle, batch, labels, epsilon)),
+            Self::Lbfgs(a) => within(a.run(oracle, images, labels)),
+            Self::Jsma(a) => {
+                // In the ball by construction; its distance may differ from epsilon by a rounding.
+                let found = a.run(oracle, images, labels, epsilon);
+                let success = found.success();
+                (found.images, success)
+            }
+            Self::CarliniZero(a) => within(a.run(oracle, images, labels)),
+            Self::CarliniMax(a) => within(a.run(oracle, images, labels)),
+            Self::AnPgd(a) => within(a.run(oracle, batch, labels, epsilon)),
+            Self::FoscPgd(a) => a.run(oracle, batch, labels, epsilon),
             Self::Nes(a) => a.run(oracle, batch, labels, epsilon),
             Self::Nattack(a) => a.run(oracle, batch, labels, epsilon),
             Self::Sampling(a) => a.run(oracle, batch, labels, epsilon),

@@ -90,11 +90,22 @@ impl Target for Silent<'_> {
     }
 }
 
+/// An attack of a suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned {
+    /// Its name in the report.
+    pub name: &'static str,
+    /// The attack.
+    pub attack: Attack,
+    /// How it estimates gradients of a randomised classifier, if not as the suite does.
+    pub estimator: Option<Estimator>,
+}
+
 /// What is run, and against which ball.
 #[derive(Debug, Clone)]
 pub struct Suite {
-    /// Names and attacks, in order.
-    pub attacks: Vec<(&'static str, Attack)>,
+    /// The attacks, in order.
+    pub attacks: Vec<Planned>,
     /// Norm of the ball.
     pub norm: Norm,
     /// Its size, in units of the pixel range.
@@ -103,7 +114,7 @@ pub struct Suite {
     pub draws: u32,
     /// Draws of each of its decisions.
     pub votes: u32,
-    /// How its gradient is estimated.
+    /// How its gradient is estimated, unless the attack says.
     pub estimator: Estimator,
     /// Seed of random starts.
     pub seed: u64,
@@ -166,13 +177,14 @@ impl Suite {
         };
         let clean = share(&broken_by);
         let mut lines = vec![];
-        for (name, attack) in &self.attacks {
+        for &Planned { name, attack, estimator } in &self.attacks {
             let left: Vec<u32> = ids.iter().copied().filter(|i| broken_by[*i as usize].is_none()).collect();
             let (mut cost, mut broken) = (Cost::default(), 0);
             for chunk in left.chunks(BATCH) {
                 let (batch, labels) = self.batch(images, chunk, target.spec, device);
                 let target = OnBatch { target: *target, ids: chunk };
-                let oracle = self.oracle(&target);
+                let oracle =
+                    Oracle::new(&target, self.draws, self.votes, estimator.unwrap_or(self.estimator));
                 let (x, found) = attack.run(&oracle, &batch, &labels, self.epsilon);
                 let confirmed = self.confirmed(&target, &batch, &labels, &x);
                 for (i, _) in chunk.iter().zip(found.iter().zip(confirmed)).filter(|(_, (f, c))| **f && *c) {

@@ -75,3 +75,4 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 
 mod black;
 mod oracles;
+mod white;

@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let attacks = args
         .attacks
         .iter()
-        .map(|name| attack(name, norm).map(|e| (e.name, (e.make)(norm))))
+        .map(|name| attack(name, norm).map(|e| e.planned(norm)))
         .collect::<Result<_, _>>()?;
     let (device, path) = device::open(&args.device)?;
     let folder = checkpoint::resolve(&args.checkpoint)?;

@@ -66,6 +66,14 @@ pub fn best_other(rows: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
     column(others(rows, labels).max_dim(1))
 }
 
+/// Logarithm of the sum of the exponentials of each row, but for the label's entry.
+#[must_use]
+pub fn soft_best_other(rows: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
+    let rows = others(rows, labels);
+    let top = rows.clone().detach().max_dim(1);
+    column((rows - top.clone()).exp().sum_dim(1).log() + top)
+}
+
 /// Boosted cross-entropy `-log p_y - log(1.0001 - max_{k != y} p_k)` (MART, equation 8; the constant of its code).
 #[must_use]
 pub fn boosted_cross_entropy(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {

@@ -1,6 +1,6 @@
 //! Accuracy under attack during training: what best checkpoints of adversarial methods are chosen by.
 
-use crate::attacks::{Aim, Ascent, Attack, Estimator, Loss, NetTarget, Pgd, Start, Suite};
+use crate::attacks::{Aim, Ascent, Attack, Estimator, Loss, NetTarget, Pgd, Planned, Start, Suite};
 use crate::data::Images;
 use burn::tensor::Device;
 
@@ -14,7 +14,7 @@ pub fn robust_accuracy(target: &NetTarget, images: &Images, attack: &Pgd, device
     let pgd = Pgd { steps: 10, step: attack.epsilon / 4.0, start: Start::Uniform, ..*attack };
     let ascent = Ascent { pgd, loss: Loss::CrossEntropy, aim: Aim::Away, restarts: 1 };
     let suite = Suite {
-        attacks: vec![("pgd-10", Attack::Ascent(ascent))],
+        attacks: vec![Planned { name: "pgd-10", attack: Attack::Ascent(ascent), estimator: None }],
         norm: attack.norm,
         epsilon: attack.epsilon,
         draws: 1,

@@ -7,8 +7,8 @@ use burn::tensor::{Bool, Int};
 
 /// Two classes, logits 0 and `w x + b`: the boundary is a plane, at distance `|w x + b|` over the dual norm of w.
 pub(super) struct Plane {
-    w: Tensor<4>,
-    b: f64,
+    pub(super) w: Tensor<4>,
+    pub(super) b: f64,
 }
 
 impl Target for Plane {
