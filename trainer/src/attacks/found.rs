@@ -16,6 +16,11 @@ pub fn norms(norm: Norm, delta: Tensor<4>) -> Vec<f32> {
     }
 }
 
+/// Whether an image that was found at this distance counts for a ball of size `epsilon`.
+pub(super) fn within(distance: f32, epsilon: f64) -> bool {
+    distance.is_finite() && f64::from(distance) <= epsilon * (1.0 + 1e-6)
+}
+
 /// Adversarial images and how far they are; an image without one stays as it is, at infinity.
 #[derive(Debug, Clone)]
 pub struct Found {

@@ -1,5 +1,6 @@
 //! The table of attacks.
 
+use super::found;
 use super::{
     Aim, Apgd, Ascent, Carlini, Ddn, DeepFool, Fmn, Found, Goal, Inside, Loss, Norm, Oracle, Pgd, Square,
     Start,
@@ -106,9 +107,42 @@ pub fn attack(name: &str, norm: Norm) -> Result<&'static Entry, Error> {
     Err(Error::Settings(format!("--attacks {name}: works in {}, not in {norm}", norms.join(", "))))
 }
 
+/// Names of lists of attacks; `all` is every attack.
+pub const SUITES: &[(&str, &[&str])] = &[
+    ("quick", &["fgsm", "pgd-20", "cw-20", "apgd-ce"]),
+    ("standard", &["apgd-ce", "apgd-t", "square"]),
+    ("rand", &["apgd-ce", "apgd-dlr"]),
+    ("all", &[]),
+];
+
+/// The attacks of the list called `name` that work in `norm`.
+///
+/// # Errors
+/// Listing the known names.
+pub fn suite(name: &str, norm: Norm) -> Result<Vec<&'static Entry>, Error> {
+    let (_, members) = SUITES.iter().find(|(n, _)| *n == name).ok_or_else(|| {
+        let known: Vec<&str> = SUITES.iter().map(|(n, _)| *n).collect();
+        Error::Settings(format!("--suite {name}: unknown; expected {}", known.join(", ")))
+    })?;
+    if name == "all" {
+        return Ok(ATTACKS.iter().filter(|e| e.norms.contains(&norm)).collect());
+    }
+    let found = members.iter().filter_map(|m| ATTACKS.iter().find(|e| e.name == *m));
+    Ok(found.filter(|e| e.norms.contains(&norm)).collect())
+}
+
 impl Attack {
+    /// Whether it looks for the nearest image: then one search serves every size of the ball.
+    #[must_use]
+    pub fn is_minimal(&self) -> bool {
+        match self {
+            Self::Ascent(_) | Self::Apgd(_) | Self::Square(_) => false,
+            Self::DeepFool(_) | Self::Ddn(_) | Self::Carlini(_) | Self::Fmn(_) => true,
+        }
+    }
+
     /// For each image of `batch` one within `epsilon` that is given another class than `labels`, or some image if none was
-    /// found; and whether it was. Attacks that look for the nearest image ignore `epsilon` in their search.
+    /// found; and whether it was. Attacks that [look for the nearest image](Self::is_minimal) ignore `epsilon` in their search.
     #[must_use]
     pub fn run(
         &self,
@@ -119,7 +153,7 @@ impl Attack {
     ) -> (Tensor<4>, Vec<bool>) {
         let images = &batch.images;
         let within = |found: Found| {
-            let reached = found.distances.iter().map(|d| f64::from(*d) <= epsilon * (1.0 + 1e-6)).collect();
+            let reached = found.distances.iter().map(|d| found::within(*d, epsilon)).collect();
             (found.images, reached)
         };
         match self {

@@ -74,3 +74,4 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 }
 
 mod oracles;
+mod suites;
