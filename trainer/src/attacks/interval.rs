@@ -37,5 +37,8 @@ mod tests {
         }
         assert!((clopper_pearson_95(0, 50)[1] - (1.0 - 0.025f64.powf(1.0 / 50.0))).abs() < 1e-9);
         assert_eq!(clopper_pearson_95(0, 0), [0.0, 1.0]);
+        // A whole test set: the normal approximation with half an image of continuity correction.
+        let [low, high] = clopper_pearson_95(5000, 10_000);
+        assert!((low - 0.490_15).abs() < 1e-5 && (high - 0.509_85).abs() < 1e-5, "{low} {high}");
     }
 }
