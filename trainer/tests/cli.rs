@@ -116,46 +116,62 @@ fn tiny_cifar(folder: &Path) {
     }
 }
 
-#[test]
-fn train_evaluate_and_export_work_together() {
-    let dir = tempfile::tempdir().unwrap();
-    tiny_cifar(dir.path());
-    let data = format!("cifar10:{}", dir.path().display());
-    let run = dir.path().join("run");
-    let run = run.to_str().unwrap();
-    let trained = trainer(&[
-        "train",
-        "--net",
-        "resnet8",
-        "--data",
-        &data,
-        "--sigma",
-        "0.25",
-        "--epochs",
-        "1",
-        "--validation",
-        "10",
-        "--batch",
-        "32",
-        "--threads",
-        "1",
-        "--out",
-        run,
-    ]);
+/// A run of one epoch in `folder`; its folder.
+fn tiny_run(folder: &Path) -> String {
+    tiny_cifar(folder);
+    let data = format!("cifar10:{}", folder.display());
+    let run = folder.join("run").to_str().unwrap().to_owned();
+    let arguments = ["train", "--net", "resnet8", "--data", &data, "--sigma", "0.25", "--epochs", "1"];
+    let rest = ["--validation", "10", "--batch", "32", "--threads", "1", "--out", &run];
+    let trained = trainer(&[&arguments[..], &rest].concat());
     assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
-    let scored = trainer(&["evaluate", run, "--max", "8"]);
-    let report: serde_json::Value = serde_json::from_slice(&scored.stdout).unwrap();
-    assert_eq!((&report["images"], &report["epoch"]), (&8.into(), &1.into()));
-    assert!(report["noisy"]["accuracy"].as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)));
+    run
+}
+
+#[test]
+fn attacks_write_what_they_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = &tiny_run(dir.path())[..];
     let file = dir.path().join("attack.json");
-    let path = file.to_str().unwrap();
-    let attacked = trainer(&["attack", run, "--max", "8", "--attacks", "fgsm,pgd-7,square", "--json", path]);
+    let sheet = dir.path().join("sheet.png");
+    let attacked = trainer(&[
+        "attack",
+        run,
+        "--max",
+        "20",
+        "--attacks",
+        "fgsm,deepfool,square",
+        "--epsilon",
+        "1/255,16/255",
+        "--json",
+        file.to_str().unwrap(),
+        "--sheet",
+        sheet.to_str().unwrap(),
+    ]);
     assert!(attacked.status.success(), "{}", String::from_utf8_lossy(&attacked.stderr));
+    assert!(!dir.path().join("attack.json.partial").exists());
     let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    let left: Vec<f64> =
-        report["lines"].as_array().unwrap().iter().map(|l| l["accuracy"].as_f64().unwrap()).collect();
-    assert!(left.len() == 3 && left.windows(2).all(|w| w[1] <= w[0]), "{left:?}");
-    assert!(left[0] <= report["clean"].as_f64().unwrap() && report["images"] == 8);
+    assert_eq!((&report["schema"], &report["images"]), (&"ringfence.attack/2".into(), &20.into()));
+    let outcomes = report["outcomes"].as_array().unwrap();
+    for outcome in outcomes {
+        let lines = outcome["lines"].as_array().unwrap();
+        let left: Vec<f64> = lines.iter().map(|l| l["accuracy"].as_f64().unwrap()).collect();
+        assert!(left.len() == 3 && left.windows(2).all(|w| w[1] <= w[0]), "{left:?}");
+        let number = |name: &str| outcome[name].as_f64().unwrap();
+        assert!(left[0] <= number("clean") && number("robust") <= left[2]);
+        for (value, interval) in [("clean", "clean_interval"), ("robust", "robust_interval")] {
+            let ends = outcome[interval].as_array().unwrap();
+            let [low, high] = [0, 1].map(|i| ends[i].as_f64().unwrap());
+            assert!(low <= number(value) && number(value) <= high && high - low > 0.1, "{interval}");
+        }
+    }
+    assert!(outcomes[1]["robust"].as_f64() <= outcomes[0]["robust"].as_f64());
+    assert!(outcomes[0]["lines"][1]["cost"].is_object() && outcomes[1]["lines"][1]["cost"].is_null());
+    assert_eq!(report["per_image"].as_array().unwrap().len(), 20);
+    let text = String::from_utf8(attacked.stdout).unwrap();
+    assert!(text.contains("worst case") && text.contains(" to ") && text.contains("sheet.png"), "{text}");
+    let rows = text.lines().filter(|l| l.starts_with("  image ")).count();
+    assert_eq!(sheet.exists(), rows > 0, "{text}");
     let smoothed =
         ["attack", run, "--max", "4", "--attacks", "pgd-7", "--sigma", "0.1", "--draws", "2", "--votes", "5"];
     let text = trainer(&smoothed).stdout;
@@ -163,9 +179,55 @@ fn train_evaluate_and_export_work_together() {
     assert_eq!(text, trainer(&smoothed).stdout, "the seed decides");
     assert!(error(&["attack", run, "--sigma", "-1"]).contains("--sigma -1"));
     assert!(error(&["attack", run, "--attacks", "x"]).contains("apgd-ce"));
+    assert!(error(&["attack", run, "--suite", "x"]).contains("standard"));
+    assert!(error(&["attack", run, "--suite", "quick", "--attacks", "fgsm"]).contains("cannot be used"));
     assert!(error(&["attack", run, "--attacks", "nattack", "--norm", "l2"]).contains("works in linf"));
-    assert!(error(&["attack", run, "--epsilon", "0"]).contains("--epsilon"));
+    assert!(error(&["attack", run, "--epsilon", "8/255,0"]).contains("--epsilon 0"));
+    assert!(error(&["attack", run, "--resume"]).contains("--json"));
+}
 
+/// A report that cannot be put in its place leaves its progress; what is cut from that is done again.
+#[test]
+fn attacks_go_on_where_they_were_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = &tiny_run(dir.path())[..];
+    let [whole, blocked] = ["whole.json", "blocked.json"].map(|name| dir.path().join(name));
+    let attack = |file: &Path, more: &[&str]| {
+        let to = file.to_str().unwrap();
+        let arguments =
+            ["attack", run, "--attacks", "fgsm,deepfool", "--epsilon", "1/255,8/255", "--json", to];
+        trainer(&[&arguments[..], more].concat())
+    };
+    let uninterrupted = attack(&whole, &[]);
+    assert!(uninterrupted.status.success(), "{}", String::from_utf8_lossy(&uninterrupted.stderr));
+    std::fs::create_dir(&blocked).unwrap();
+    assert!(!attack(&blocked, &[]).status.success());
+    std::fs::remove_dir(&blocked).unwrap();
+    let partial = dir.path().join("blocked.json.partial");
+    let text = std::fs::read(&partial).unwrap();
+    let fails = |more: &[&str], expected: &str| {
+        let output = attack(&blocked, more);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(expected), "{more:?}: {text}");
+    };
+    fails(&[], "--resume");
+    fails(&["--resume", "--seed", "7"], "seed is 1, not 7");
+    std::fs::write(&partial, &text[..2 * text.len() / 3]).unwrap();
+    let resumed = attack(&blocked, &["--resume"]);
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(std::fs::read(&blocked).unwrap(), std::fs::read(&whole).unwrap());
+    assert_eq!(resumed.stdout, uninterrupted.stdout);
+    assert!(!partial.exists());
+}
+
+#[test]
+fn train_evaluate_and_export_work_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = &tiny_run(dir.path())[..];
+    let scored = trainer(&["evaluate", run, "--max", "8"]);
+    let report: serde_json::Value = serde_json::from_slice(&scored.stdout).unwrap();
+    assert_eq!((&report["images"], &report["epoch"]), (&8.into(), &1.into()));
+    assert!(report["noisy"]["accuracy"].as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)));
     let file = dir.path().join("tiny.onnx");
     let exported = trainer(&["export", run, "-o", file.to_str().unwrap()]);
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
@@ -179,13 +241,14 @@ fn train_evaluate_and_export_work_together() {
     let command = card["command"].as_str().unwrap();
     assert!(command.contains("--data cifar10:DIR") && command.contains("--epochs 1"), "{command}");
     assert_eq!((&card["parameters"], &card["test"]["images"]), (&78_042.into(), &20.into()));
-    diagnosed(run, &data, &std::fs::read(&file).unwrap(), dir.path());
+    diagnosed(run, &std::fs::read(&file).unwrap(), dir.path());
 }
 
 /// All checks run, on an integer twin and a source of transfer too.
-fn diagnosed(run: &str, data: &str, onnx: &[u8], folder: &Path) {
+fn diagnosed(run: &str, onnx: &[u8], folder: &Path) {
     use ringfence::compile::{Options, compile};
-    let images = ringfence::data::open(data, ringfence::data::Split::Train).unwrap();
+    let data = format!("cifar10:{}", folder.display());
+    let images = ringfence::data::open(&data, ringfence::data::Split::Train).unwrap();
     let options = Options { images: 10, tables: vec![], ..Options::new(0.25) };
     let rfm = folder.join("tiny.rfm");
     std::fs::write(&rfm, compile(onnx, "tiny", images.as_ref(), &options).unwrap()).unwrap();

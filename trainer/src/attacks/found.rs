@@ -24,6 +24,11 @@ pub fn pixels(delta: Tensor<4>) -> Vec<u32> {
     values(changed.reshape([n, h * w]).sum_dim(1).reshape([n, 1, 1, 1])).iter().map(|v| *v as u32).collect()
 }
 
+/// Whether an image that was found at this distance counts for a ball of size `epsilon`.
+pub(super) fn within(distance: f32, epsilon: f64) -> bool {
+    distance.is_finite() && f64::from(distance) <= epsilon * (1.0 + 1e-6)
+}
+
 /// Adversarial images and how far they are; an image without one stays as it is, at infinity.
 #[derive(Debug, Clone)]
 pub struct Found {

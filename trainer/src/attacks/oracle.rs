@@ -30,12 +30,19 @@ pub enum Estimator {
 }
 
 /// Passes an attack has cost, in images.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Forward passes, those of gradients too.
     pub forward: u64,
     /// Backward passes.
     pub backward: u64,
+}
+
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.forward += more.forward;
+        self.backward += more.backward;
+    }
 }
 
 /// A target, how often it is drawn, and what that has cost.

@@ -1,9 +1,10 @@
 //! The table of attacks.
 
+use super::found;
 use super::{
     Aim, AnPgd, Apgd, Ascent, Boundary, Carlini, CarliniMax, CarliniZero, Ddn, DeepFool, Estimator, Fab, Fmn,
-    FoscPgd, Found, Goal, HopSkipJump, Inside, Jsma, Lbfgs, Loss, Nattack, Nes, Norm, Oracle, Pgd, Planned,
-    Probe, Saliency, Sampling, Spread, Square, SquareL2, Start, Zoo,
+    FoscPgd, Found, Goal, HopSkipJump, Inside, Jsma, Lbfgs, Loss, Nattack, Nes, Norm, Oracle, Pgd, Probe,
+    Saliency, Sampling, Spread, Square, SquareL2, Start, Zoo,
 };
 use crate::error::Error;
 use crate::methods::Batch;
@@ -36,6 +37,17 @@ pub enum Attack {
     Boundary(Boundary),
     HopSkipJump(HopSkipJump),
     Sampling(Sampling),
+}
+
+/// An attack of a suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned {
+    /// Its name in the report.
+    pub name: &'static str,
+    /// The attack.
+    pub attack: Attack,
+    /// How it estimates gradients of a randomised classifier, if not as the suite does.
+    pub estimator: Option<Estimator>,
 }
 
 /// A row of the table.
@@ -220,8 +232,36 @@ pub fn attack(name: &str, norm: Norm) -> Result<&'static Entry, Error> {
 }
 
 impl Attack {
+    /// Whether it looks for the nearest image: then one search serves every size of the ball.
+    #[must_use]
+    pub fn is_minimal(&self) -> bool {
+        match self {
+            Self::Ascent(_)
+            | Self::Apgd(_)
+            | Self::Square(_)
+            | Self::SquareL2(_)
+            | Self::Fab(_)
+            | Self::Jsma(_)
+            | Self::AnPgd(_)
+            | Self::FoscPgd(_)
+            | Self::Nes(_)
+            | Self::Nattack(_)
+            | Self::Sampling(_) => false,
+            Self::DeepFool(_)
+            | Self::Ddn(_)
+            | Self::Carlini(_)
+            | Self::CarliniMax(_)
+            | Self::CarliniZero(_)
+            | Self::Fmn(_)
+            | Self::Lbfgs(_)
+            | Self::Zoo(_)
+            | Self::Boundary(_)
+            | Self::HopSkipJump(_) => true,
+        }
+    }
+
     /// For each image of `batch` one within `epsilon` that is given another class than `labels`, or some image if none was
-    /// found; and whether it was. Attacks that look for the nearest image ignore `epsilon` in their search.
+    /// found; and whether it was. Attacks that [look for the nearest image](Self::is_minimal) ignore `epsilon` in their search.
     #[must_use]
     pub fn run(
         &self,
@@ -232,7 +272,7 @@ impl Attack {
     ) -> (Tensor<4>, Vec<bool>) {
         let images = &batch.images;
         let within = |found: Found| {
-            let reached = found.distances.iter().map(|d| f64::from(*d) <= epsilon * (1.0 + 1e-6)).collect();
+            let reached = found.distances.iter().map(|d| found::within(*d, epsilon)).collect();
             (found.images, reached)
         };
         match self {

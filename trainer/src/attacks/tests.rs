@@ -75,4 +75,5 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 
 mod black;
 mod oracles;
+mod suites;
 mod white;

@@ -1,36 +1,46 @@
 //! `attack` and `attacks`.
 
+mod report;
+mod screen;
+mod sheet;
+
 use super::{device, evaluate};
-use crate::attacks::{ATTACKS, Estimator, Line, NetTarget, Norm, Outcome, Suite, attack};
+use crate::attacks::{ATTACKS, Entry, Estimator, NetTarget, Norm, Progress, Suite, attack, suite};
 use crate::error::Error;
 use crate::export::write_whole;
 use crate::train::checkpoint;
 use ringfence::data;
-use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Images attacked at a time.
+const BATCH: usize = 100;
 
 /// Arguments of `attack`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ringfence-trainer attack runs/madry/best --max 500
-  ringfence-trainer attack runs/madry/best --attacks fgsm,pgd-20,apgd-t --epsilon 4/255 --json attack.json
+  ringfence-trainer attack runs/madry/best --suite standard --epsilon 4/255,8/255 --json attack.json --sheet attack.png
+  ringfence-trainer attack runs/madry/best --suite standard --epsilon 4/255,8/255 --json attack.json --resume
   ringfence-trainer attack runs/pni --draws 64
   ringfence-trainer attack runs/c10 --sigma 0.25 --norm l2 --epsilon 0.5 --attacks pgd-20 --draws 64 --max 100
 
-`ringfence-trainer attacks` lists the attacks. Each attack runs on the images that those before it left; the last line is the
-worst case over all.")]
+`ringfence-trainer attacks` lists the attacks. Each attack runs on the images that those before it left; the last lines are
+the worst case over all, with 95 % intervals. With --json the steps done are kept in FILE.partial until the report is complete.")]
 pub struct Args {
     /// Checkpoint folder, or a run's folder for its newest checkpoint
     checkpoint: PathBuf,
     /// Attacks, in order
     #[arg(long, value_delimiter = ',', default_value = "fgsm,pgd-20,cw-20,apgd-ce,apgd-t")]
     attacks: Vec<String>,
+    /// A list of attacks instead: quick, standard, rand or all
+    #[arg(long, conflicts_with = "attacks")]
+    suite: Option<String>,
     /// Norm of the perturbation: linf or l2
     #[arg(long, default_value = "linf")]
     norm: String,
-    /// Its bound, a number or a fraction
-    #[arg(long, default_value = "8/255")]
-    epsilon: String,
+    /// Its bound, a number or a fraction; several with commas
+    #[arg(long, value_delimiter = ',', default_value = "8/255")]
+    epsilon: Vec<String>,
     /// Attack the smoothed classifier of this deviation of noise; 0: the network itself
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     sigma: f32,
@@ -55,28 +65,18 @@ pub struct Args {
     /// Also write the result, image by image, to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Go on from FILE.partial of --json, if there is one
+    #[arg(long, requires = "json")]
+    resume: bool,
+    /// Also draw up to ten broken images, what was added, and the sum, to this PNG file
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// Threads; 0: one for every core
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
     /// Device: cpu, cuda or cuda:INDEX
     #[arg(long, default_value = "cpu")]
     device: String,
-}
-
-/// The file of `--json`.
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    schema: &'static str,
-    data: &'a str,
-    norm: Norm,
-    epsilon: f64,
-    sigma: f32,
-    draws: u32,
-    votes: u32,
-    estimator: Estimator,
-    seed: u64,
-    #[serde(flatten)]
-    outcome: &'a Outcome,
 }
 
 pub(super) fn norm(text: &str) -> Result<Norm, Error> {
@@ -96,20 +96,42 @@ pub(super) fn length(text: &str) -> Result<f64, Error> {
         .ok_or_else(|| Error::Settings(format!("--epsilon {text}: expected a number or fraction above 0")))
 }
 
-/// Runs `attack`.
-///
-/// # Errors
-/// Names, checkpoint, data or device at fault.
-pub fn run(args: &Args) -> Result<(), Error> {
-    let (norm, epsilon) = (norm(&args.norm)?, length(&args.epsilon)?);
+/// The suite that the arguments ask for.
+fn asked(args: &Args) -> Result<Suite, Error> {
+    let norm = norm(&args.norm)?;
+    let epsilons = args.epsilon.iter().map(|text| length(text)).collect::<Result<_, _>>()?;
     if !(args.sigma.is_finite() && args.sigma >= 0.0) {
         return Err(Error::Settings(format!("--sigma {}: expected a number of at least 0", args.sigma)));
     }
-    let attacks = args
-        .attacks
-        .iter()
-        .map(|name| attack(name, norm).map(|e| e.planned(norm)))
-        .collect::<Result<_, _>>()?;
+    let entries: Vec<&Entry> = match &args.suite {
+        Some(name) => suite(name, norm)?,
+        None => args.attacks.iter().map(|name| attack(name, norm)).collect::<Result<_, _>>()?,
+    };
+    Ok(Suite {
+        attacks: entries.iter().map(|e| e.planned(norm)).collect(),
+        norm,
+        epsilons,
+        draws: args.draws,
+        votes: args.votes,
+        estimator: args.estimator,
+        seed: args.seed,
+        batch: BATCH,
+    })
+}
+
+/// `FILE.partial`.
+fn partial(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+/// Runs `attack`.
+///
+/// # Errors
+/// Names, checkpoint, data or device at fault; progress of another run.
+pub fn run(args: &Args) -> Result<(), Error> {
+    let suite = asked(args)?;
     let (device, path) = device::open(&args.device)?;
     let folder = checkpoint::resolve(&args.checkpoint)?;
     let state = checkpoint::read_state(&folder)?;
@@ -117,36 +139,50 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let images = evaluate::read(&spec, data::Split::Test, args.max, &state)?;
     let net = checkpoint::load_net(&folder, &state.net, &device)?;
     let target = NetTarget { net: &net, spec: &state.net, path, seed: args.seed, sigma: args.sigma };
-    let (draws, votes, estimator, seed) = (args.draws, args.votes, args.estimator, args.seed);
-    let suite = Suite { attacks, norm, epsilon, draws, votes, estimator, seed };
-    let mut print = |line: &Line| {
-        let (accuracy, cost) = (100.0 * line.accuracy, line.cost);
-        println!(
-            "{:<16} {accuracy:>6.2} % left   {:>6} broken   {:>9} forward {:>9} backward",
-            line.attack, line.broken, cost.forward, cost.backward
-        );
+    let network = checkpoint::fingerprint(&folder, &state.net)?;
+    let settings = settings(args, &suite, network, (&spec, images.len()));
+    let mut progress = match &args.json {
+        Some(file) => Progress::open(&partial(file), &report::head(&settings)?, args.resume)?,
+        None => Progress::default(),
     };
-    println!("{} images, {norm} {epsilon:.5}", images.len());
-    let outcome = suite.run(&target, (&images, images.len()), &device, &mut print);
-    let left = outcome.lines.last().map_or(outcome.clean, |l| l.accuracy);
-    println!("clean {:.2} %, worst case {:.2} %", 100.0 * outcome.clean, 100.0 * left);
+    println!("{} images, {}", images.len(), suite.norm);
+    let screen = screen::Screen::default();
+    let results = suite.run(&target, (&images, images.len()), &device, &mut progress, &screen)?;
+    report::print(suite.norm, &results);
     if let Some(file) = &args.json {
-        let report = Report {
-            schema: "ringfence.attack/1",
-            data: &spec,
-            norm,
-            epsilon,
-            sigma: args.sigma,
-            draws,
-            votes,
-            estimator,
-            seed,
-            outcome: &outcome,
-        };
-        let text = serde_json::to_string_pretty(&report).map_err(Error::json(file))?;
-        write_whole(file, (text + "\n").as_bytes())?;
+        write_whole(file, report::json(&settings, &results)?.as_bytes())?;
+        progress.remove()?;
+    }
+    if let Some(file) = &args.sheet {
+        let largest = suite.epsilons.iter().copied().fold(0.0, f64::max);
+        let examples = suite.examples(&target, &images, &device, &results, (largest, sheet::LIMIT));
+        sheet::write(file, &examples, state.net.input, &state.net.classes)?;
     }
     Ok(())
+}
+
+fn settings<'a>(
+    args: &'a Args,
+    suite: &'a Suite,
+    network: String,
+    (data, images): (&'a str, usize),
+) -> report::Settings<'a> {
+    report::Settings {
+        program: env!("CARGO_PKG_VERSION"),
+        network,
+        data,
+        images,
+        norm: suite.norm,
+        epsilons: &suite.epsilons,
+        sigma: args.sigma,
+        draws: suite.draws,
+        votes: suite.votes,
+        estimator: suite.estimator,
+        seed: suite.seed,
+        batch: suite.batch,
+        device: &args.device,
+        attacks: report::rows(suite),
+    }
 }
 
 /// Runs `attacks`: every attack with its paper, norms and access.

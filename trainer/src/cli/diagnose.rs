@@ -2,9 +2,9 @@
 
 use super::attack::{length, norm};
 use super::{device, evaluate};
-use crate::attacks::{Estimator, NetTarget, Norm};
+use crate::attacks::{Estimator, NetTarget, Norm, clopper_pearson_95};
 use crate::data::Images;
-use crate::diagnose::{self, Bench, Effort, Finding, Plan, Subject, Verdict, interval};
+use crate::diagnose::{self, Bench, Effort, Finding, Plan, Subject, Verdict};
 use crate::error::Error;
 use crate::export::write_whole;
 use crate::methods::Batch;
@@ -139,7 +139,7 @@ pub fn run(args: &Args) -> Result<bool, Error> {
     }
     more.iter().for_each(|f| println!("{f}"));
     findings.extend(more);
-    println!("{}", summary(&findings, images.len())?);
+    println!("{}", summary(&findings, images.len()));
     if let Some(file) = &args.json {
         let report = Report {
             schema: "ringfence.diagnosis/1",
@@ -188,14 +188,14 @@ fn records(asked: &Path, folder: &Path, state: &State) -> Result<Vec<Finding>, E
 }
 
 /// How many checks came out how, and the accuracy to quote.
-fn summary(findings: &[Finding], images: usize) -> Result<String, Error> {
+fn summary(findings: &[Finding], images: usize) -> String {
     let count = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
     let accuracies = findings.iter().flat_map(|f| &f.evidence).filter(|(name, _)| {
         ["accuracy under the union", "accuracy under gradients"].contains(&name.as_str())
     });
     let least = accuracies.map(|(_, v)| *v).fold(1.0, f64::min);
-    let [low, high] = interval((least * images as f64).round() as u32, images as u32)?;
-    Ok(format!(
+    let [low, high] = clopper_pearson_95((least * images as f64).round() as usize, images);
+    format!(
         "{} fail, {} warn, {} pass; accuracy to quote {:.1} % (95 %: {:.1} to {:.1} %), the worst case over all attacks",
         count(Verdict::Fail),
         count(Verdict::Warn),
@@ -203,5 +203,5 @@ fn summary(findings: &[Finding], images: usize) -> Result<String, Error> {
         100.0 * least,
         100.0 * low,
         100.0 * high
-    ))
+    )
 }

@@ -51,6 +51,12 @@ impl Images {
         self.labels.is_empty()
     }
 
+    /// Their labels.
+    #[must_use]
+    pub fn labels(&self) -> &[i32] {
+        &self.labels
+    }
+
     /// Extent of an image.
     #[must_use]
     pub fn shape(&self) -> Shape {

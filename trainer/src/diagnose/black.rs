@@ -1,11 +1,7 @@
 //! Attacks without gradients against those with: D02, D04, D13.
 
 use super::{Bench, Finding, Headline, Plan, Ran, Verdict, Versus, ascent};
-use crate::attacks::{Attack, Ball, Loss, Norm, Square, pick};
-use crate::methods::Batch;
-use crate::random::{Normals, Stream, stream};
-use burn::tensor::{Tensor, TensorData};
-use rand_core::Rng;
+use crate::attacks::{Attack, HopSkipJump, Loss, Norm, Sampling, Spread, Square, SquareL2};
 
 /// D02: what needs no gradient must not break what the gradient attacks leave.
 pub(super) fn black_box(bench: &Bench, plan: &Plan, headline: &Headline, sources: &[Bench]) -> Finding {
@@ -17,9 +13,15 @@ pub(super) fn black_box(bench: &Bench, plan: &Plan, headline: &Headline, sources
             (format!("transfer from source {}", i + 1), bench.transferred(&attack, s.subject, plan.epsilon))
         })
         .collect();
-    if bench.norm == Norm::Linf {
-        let square = Attack::Square(Square { queries: plan.queries, share: 0.8 });
-        runs.push(("square".into(), bench.attack(&square, plan.epsilon)));
+    let square = match bench.norm {
+        Norm::Linf => Attack::Square(Square { queries: plan.queries, share: 0.8 }),
+        Norm::L2 => Attack::SquareL2(SquareL2 { queries: plan.queries, share: 0.1 }),
+    };
+    runs.push(("square".into(), bench.attack(&square, plan.epsilon)));
+    if bench.norm == Norm::L2 {
+        let (norm, most) = (bench.norm, plan.queries / 2);
+        let jumps = Attack::HopSkipJump(HopSkipJump { norm, steps: 8, probes: 50, most, tries: 50 });
+        runs.push(("HopSkipJump".into(), bench.attack(&jumps, plan.epsilon)));
     }
     let Some((best, strongest)) = runs.iter().min_by(|a, b| a.1.accuracy().total_cmp(&b.1.accuracy())) else {
         return Finding::new(
@@ -58,61 +60,23 @@ fn count(run: &Ran) -> usize {
 
 /// D04: random points of the ball, and of its corners, must not break what the gradient attacks leave.
 pub(super) fn sampling(bench: &Bench, plan: &Plan, headline: &Headline) -> Finding {
-    let ball = Ball { norm: bench.norm, epsilon: plan.epsilon };
-    let search = |oracle: &crate::attacks::Oracle, batch: &Batch, labels: &[i32]| {
-        let mut best = batch.images.clone();
-        let mut fooled = oracle.fooled(&best, labels);
-        for point in 0..plan.points {
-            if fooled.iter().all(|f| *f) {
-                break;
-            }
-            let x = ball.project(&batch.images, batch.images.clone() + random_point(&ball, batch, point));
-            let now = oracle.fooled(&x, labels);
-            let take: Vec<bool> = fooled.iter().zip(&now).map(|(before, now)| !before && *now).collect();
-            best = pick(&take, x, best);
-            fooled.iter_mut().zip(now).for_each(|(f, n)| *f |= n);
-        }
-        best
+    let points = |spread| {
+        let sampling = Sampling { norm: bench.norm, spread, draws: plan.points };
+        bench.attack(&Attack::Sampling(sampling), plan.epsilon)
     };
-    let run = bench.each(&search, plan.epsilon);
+    let [ball, edge] = [Spread::Ball, Spread::Edge].map(points);
+    let run = ball.or(&edge);
     let found = run.wrong.iter().zip(&headline.union.wrong).filter(|(r, w)| **r && !**w).count();
     let left = bench.images() - count(&headline.union);
     let verdict = if found > 0 { Verdict::Fail } else { Verdict::Pass };
     let text = format!(
-        "{} random points in the ball break {found} of {left} images that gradients did not",
+        "{} random points of the ball and as many of its edge break {found} of {left} images that gradients did not",
         plan.points
     );
     Finding::new("D04", verdict, text)
         .with("images broken", found as f64)
         .with("images left", left as f64)
         .costing([run.cost])
-}
-
-/// A uniform point of the ball, or, every second time, one of its surface: a corner, or a direction of full length.
-fn random_point(ball: &Ball, batch: &Batch, point: u32) -> Tensor<4> {
-    let dims = batch.images.dims();
-    let each = dims[1] * dims[2] * dims[3];
-    let (mut uniform, mut normal, mut radius) = (vec![], vec![], vec![]);
-    for &index in &batch.ids {
-        let mut random =
-            Normals::new(stream(batch.seed, Stream::Start { epoch: 1 << 28, index, restart: point }));
-        for _ in 0..each {
-            let word = random.source().next_u32();
-            uniform.push(word as f32 / (u32::MAX / 2) as f32 - 1.0);
-        }
-        (0..each).for_each(|_| normal.push(random.draw()));
-        radius.push(random.source().next_u32() as f32 / u32::MAX as f32);
-    }
-    let tensor = |values: Vec<f32>, dims: [usize; 4]| -> Tensor<4> {
-        Tensor::from_data(TensorData::new(values, dims), &batch.images.device())
-    };
-    let (uniform, normal) = (tensor(uniform, dims), tensor(normal, dims));
-    let radius = tensor(radius, [dims[0], 1, 1, 1]);
-    if point.is_multiple_of(2) {
-        ball.random(uniform, normal, radius)
-    } else {
-        ball.random(uniform.sign(), normal, radius.ones_like())
-    }
 }
 
 /// D13: images crafted on another network must not break as many as those crafted on this one.

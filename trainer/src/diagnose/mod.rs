@@ -20,7 +20,7 @@ mod tests;
 pub use bench::{Bench, Ran, Subject};
 pub use finding::{Finding, Verdict};
 pub use records::{overfitting, selection};
-pub use statistics::{Versus, interval};
+pub use statistics::Versus;
 pub use twin::twin;
 
 use crate::attacks::{Aim, Apgd, Ascent, Attack, Loss, Pgd, Start};

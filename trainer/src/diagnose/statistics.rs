@@ -1,8 +1,6 @@
-//! Whether one attack breaks more than another on the same images, and how sure a share is.
+//! Whether one attack breaks more than another on the same images.
 
 use super::Ran;
-use crate::error::Error;
-use ringfence::certificate::lower_bound;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Least probability of a difference that counts as chance.
@@ -39,15 +37,4 @@ impl Versus {
     pub fn second_is_stronger(&self) -> bool {
         self.p < CHANCE
     }
-}
-
-/// The 95 % interval of a share of `count` among `n` (Clopper and Pearson 1934).
-///
-/// # Errors
-/// If `count` exceeds `n`, or `n` is 0.
-pub fn interval(count: u32, n: u32) -> Result<[f64; 2], Error> {
-    let bound =
-        |count| lower_bound(count, n, 0.025).map_err(|e| Error::Settings(format!("{count} of {n}: {e}")));
-    let rest = n.checked_sub(count).ok_or_else(|| Error::Settings(format!("{count} of {n}")))?;
-    Ok([bound(count)?, 1.0 - bound(rest)?])
 }

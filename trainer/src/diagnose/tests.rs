@@ -187,10 +187,6 @@ fn the_sign_test_is_the_binomial_tail() {
     assert!((versus.p - 9.0 / 256.0).abs() < 1e-12, "{versus:?}");
     assert!(!versus.second_is_stronger());
     assert_eq!(Versus::new(&first, &first).p, 1.0);
-    // Clopper and Pearson for 8 of 10 at 95 %, as printed in tables.
-    let [low, high] = interval(8, 10).unwrap();
-    assert!((low - 0.4439).abs() < 1e-4 && (high - 0.9748).abs() < 1e-4, "{low} {high}");
-    assert!(interval(2, 1).is_err());
 }
 
 #[test]

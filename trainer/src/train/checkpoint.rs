@@ -6,6 +6,7 @@
 
 use super::settings::Settings;
 use crate::error::Error;
+use crate::export::sha256;
 use crate::nets::{NetSpec, Network};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::ModuleOptimizer;
@@ -203,6 +204,18 @@ pub fn resolve(path: &Path) -> Result<PathBuf, Error> {
             path.display()
         ))
     })
+}
+
+/// Hash of what [`load_net`] makes of a checkpoint: of the network's file and its shape.
+///
+/// # Errors
+/// Naming the file.
+pub fn fingerprint(checkpoint: &Path, spec: &NetSpec) -> Result<String, Error> {
+    let average = checkpoint.join("average.bpk");
+    let file = if average.exists() { average } else { checkpoint.join("network.bpk") };
+    let mut bytes = fs::read(&file).map_err(Error::file(&file))?;
+    serde_json::to_writer(&mut bytes, spec).map_err(Error::json(&file))?;
+    Ok(sha256(&bytes))
 }
 
 /// Reads a checkpoint's `state.json`.

@@ -16,12 +16,13 @@ pub fn robust_accuracy(target: &NetTarget, images: &Images, attack: &Pgd, device
     let suite = Suite {
         attacks: vec![Planned { name: "pgd-10", attack: Attack::Ascent(ascent), estimator: None }],
         norm: attack.norm,
-        epsilon: attack.epsilon,
+        epsilons: vec![attack.epsilon],
         draws: 1,
         votes: 1,
         estimator: Estimator::Loss,
         seed: target.seed,
+        batch: 100,
     };
-    let outcome = suite.run(target, (images, IMAGES), device, &mut |_| {});
-    outcome.lines.last().map_or(outcome.clean, |line| line.accuracy)
+    let Ok(results) = suite.run(target, (images, IMAGES), device, &mut (), &());
+    results.outcomes.first().map_or(0.0, |outcome| outcome.robust)
 }

@@ -1,0 +1,86 @@
+//! A network under attack: its noise layers on, and noise on the pixels if it is smoothed.
+
+use super::{Target, Watch};
+use crate::diagnose::Subject;
+use crate::nets::{Draw, NetSpec, Network, Pass, Path};
+use crate::random::{Normals, Stream, stream};
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+
+/// First draw of noise layers under attack, beyond all training steps.
+const ATTACK: u64 = 1 << 62;
+
+/// A network, its noise layers on, under normal noise on the pixels: what a smoothed classifier draws.
+#[derive(Debug, Clone, Copy)]
+pub struct NetTarget<'a> {
+    /// Not on an autodiff device.
+    pub net: &'a Network,
+    /// Its shape.
+    pub spec: &'a NetSpec,
+    /// How it is computed.
+    pub path: Path,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// Deviation of the noise on the pixels, in units of their range; 0: none.
+    pub sigma: f32,
+}
+
+/// The target for a batch: the noise on an image belongs to the image and not to its place.
+pub(super) struct OnBatch<'a> {
+    pub(super) target: NetTarget<'a>,
+    pub(super) ids: &'a [u32],
+    pub(super) watch: &'a dyn Watch,
+}
+
+impl OnBatch<'_> {
+    fn noise(&self, like: &Tensor<4>, draw: u64) -> Tensor<4> {
+        let dims = like.dims();
+        let each = dims[1] * dims[2] * dims[3];
+        let mut values = vec![0.0; dims[0] * each];
+        let NetTarget { seed, sigma, .. } = self.target;
+        values.par_chunks_exact_mut(each).zip(self.ids).for_each(|(out, &index)| {
+            let (epoch, copy) = ((draw >> 32) as u32, draw as u32);
+            let mut random = Normals::new(stream(seed, Stream::Copy { epoch, index, copy }));
+            out.iter_mut().for_each(|v| *v = sigma * random.draw());
+        });
+        Tensor::from_data(TensorData::new(values, dims), &like.device().inner())
+    }
+}
+
+impl Target for OnBatch<'_> {
+    fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
+        self.watch.pass(images.dims()[0]);
+        let NetTarget { net, spec, path, seed, sigma } = self.target;
+        let images = if sigma > 0.0 {
+            let noise = self.noise(&images, draw);
+            images.clone() + if images.is_autodiff() { noise.autodiff() } else { noise }
+        } else {
+            images
+        };
+        net.forward(spec, images, Pass { path, draw: Some(Draw { seed, index: ATTACK + draw }) })
+    }
+
+    fn is_random(&self) -> bool {
+        self.target.sigma > 0.0 || !self.target.spec.noise.is_none()
+    }
+}
+
+impl Subject for NetTarget<'_> {
+    fn on<'s>(&'s self, ids: &'s [u32]) -> Box<dyn Target + 's> {
+        Box::new(OnBatch { target: *self, ids, watch: &() })
+    }
+
+    fn silent<'s>(&'s self, ids: &'s [u32]) -> Option<Box<dyn Target + 's>> {
+        let random = self.on(ids).is_random();
+        random.then(|| Box::new(Silent(*self)) as Box<dyn Target>)
+    }
+}
+
+/// The network alone, all noise off.
+struct Silent<'a>(NetTarget<'a>);
+
+impl Target for Silent<'_> {
+    fn logits(&self, images: Tensor<4>, _: u64) -> Tensor<2> {
+        self.0.net.forward(self.0.spec, images, Pass { path: self.0.path, draw: None })
+    }
+}
