@@ -275,5 +275,5 @@ fn suites_of_attacks_have_names() {
     for (name, members) in SUITES {
         assert!(members.iter().all(|m| ATTACKS.iter().any(|e| e.name == *m)), "{name}");
     }
-    assert!(suite("x", Norm::L2).unwrap_err().to_string().contains("quick, standard, rand, all"));
+    assert!(suite("x", Norm::L2).unwrap_err().to_string().contains("quick, standard, rand or all"));
 }

@@ -334,21 +334,6 @@ fn rewound_draws_come_again() {
 }
 
 #[test]
-fn suites_name_attacks_of_the_table() {
-    let names = |name, norm| suite(name, norm).map(|s| s.iter().map(|e| e.name).collect::<Vec<_>>());
-    for (name, attacks) in SUITES {
-        assert_eq!(names(name, Norm::Linf).unwrap(), *attacks);
-    }
-    for norm in [Norm::Linf, Norm::L2] {
-        let all = names("all", norm).unwrap();
-        assert!(all.contains(&"fab-t") && all.contains(&"carlini-linf") == (norm == Norm::Linf));
-        assert!(all.iter().all(|name| attack(name, norm).is_ok()));
-    }
-    let error = suite("most", Norm::L2).unwrap_err().to_string();
-    assert!(error.contains("most") && error.contains("quick, standard, rand or all"), "{error}");
-}
-
-#[test]
 fn attacks_on_smoothed_classifiers_bring_their_estimator() {
     let of = |name, norm| attack(name, norm).unwrap().planned(norm).estimator;
     assert_eq!(of("epgd", Norm::Linf), Some(Estimator::Loss));
