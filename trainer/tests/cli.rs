@@ -269,4 +269,5 @@ fn diagnosed(run: &str, onnx: &[u8], folder: &Path) {
     assert_eq!(named("D17")["evidence"]["share of equal classes"], 1.0);
     assert_eq!((&report["images"], &report["schema"]), (&4.into(), &"ringfence.diagnosis/1".into()));
     assert!(error(&["diagnose", run, "--rfm", "none.rfm"]).contains("none.rfm"));
+    assert!(error(&["attack", run, "--rfm", json]).contains(json));
 }

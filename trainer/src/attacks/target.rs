@@ -1,6 +1,6 @@
-//! A network under attack: its noise layers on, and noise on the pixels if it is smoothed.
+//! A network under attack: its noise layers on, and noise on the pixels if it is smoothed; or the compiled one in its place.
 
-use super::{Target, Watch};
+use super::{Deployed, Target, Watch};
 use crate::diagnose::Subject;
 use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use crate::random::{Normals, Stream, stream};
@@ -23,6 +23,8 @@ pub struct NetTarget<'a> {
     pub seed: u64,
     /// Deviation of the noise on the pixels, in units of their range; 0: none.
     pub sigma: f32,
+    /// The compiled network, if that is what decides.
+    pub deployed: Option<&'a Deployed>,
 }
 
 /// The target for a batch: the noise on an image belongs to the image and not to its place.
@@ -50,14 +52,18 @@ impl OnBatch<'_> {
 impl Target for OnBatch<'_> {
     fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
         self.watch.pass(images.dims()[0]);
-        let NetTarget { net, spec, path, seed, sigma } = self.target;
-        let images = if sigma > 0.0 {
-            let noise = self.noise(&images, draw);
-            images.clone() + if images.is_autodiff() { noise.autodiff() } else { noise }
-        } else {
-            images
+        let NetTarget { net, spec, path, seed, sigma, deployed } = self.target;
+        let noise = (sigma > 0.0).then(|| self.noise(&images, draw));
+        let seen = match &noise {
+            Some(noise) if images.is_autodiff() => images.clone() + noise.clone().autodiff(),
+            Some(noise) => images.clone() + noise.clone(),
+            None => images.clone(),
         };
-        net.forward(spec, images, Pass { path, draw: Some(Draw { seed, index: ATTACK + draw }) })
+        let logits = net.forward(spec, seen, Pass { path, draw: Some(Draw { seed, index: ATTACK + draw }) });
+        match deployed {
+            Some(deployed) => deployed.replace(&images, noise.as_ref(), logits),
+            None => logits,
+        }
     }
 
     fn is_random(&self) -> bool {

@@ -74,6 +74,7 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 }
 
 mod black;
+mod deployed;
 mod oracles;
 mod suites;
 mod white;

@@ -5,9 +5,10 @@ mod screen;
 mod sheet;
 
 use super::{device, evaluate};
-use crate::attacks::{ATTACKS, Entry, Estimator, NetTarget, Norm, Progress, Suite, attack, suite};
+use crate::attacks::{ATTACKS, Deployed, Entry, Estimator, NetTarget, Norm, Progress, Suite, attack, suite};
 use crate::error::Error;
-use crate::export::write_whole;
+use crate::export::{sha256, write_whole};
+use crate::nets::NetSpec;
 use crate::train::checkpoint;
 use ringfence::data;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ const BATCH: usize = 100;
   ringfence-trainer attack runs/madry/best --suite standard --epsilon 4/255,8/255 --json attack.json --resume
   ringfence-trainer attack runs/pni --draws 64
   ringfence-trainer attack runs/c10 --sigma 0.25 --norm l2 --epsilon 0.5 --attacks pgd-20 --draws 64 --max 100
+  ringfence-trainer attack runs/c10 --rfm c10.rfm --attacks pgd-20,square,hopskipjump
 
 `ringfence-trainer attacks` lists the attacks. Each attack runs on the images that those before it left; the last lines are
 the worst case over all, with 95 % intervals. With --json the steps done are kept in FILE.partial until the report is complete.")]
@@ -53,6 +55,9 @@ pub struct Args {
     /// Its gradient: of the mean loss, of the loss of the mean probability, or of the mean logits
     #[arg(long, value_enum, default_value_t = Estimator::Probability)]
     estimator: Estimator,
+    /// Attack this compiled model: its integers decide, the checkpoint gives the gradients
+    #[arg(long, value_name = "FILE")]
+    rfm: Option<PathBuf>,
     /// Data set; the one it was trained on by default
     #[arg(long)]
     data: Option<String>,
@@ -138,9 +143,18 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let spec = args.data.clone().unwrap_or_else(|| state.settings.data.clone());
     let images = evaluate::read(&spec, data::Split::Test, args.max, &state)?;
     let net = checkpoint::load_net(&folder, &state.net, &device)?;
-    let target = NetTarget { net: &net, spec: &state.net, path, seed: args.seed, sigma: args.sigma };
+    let deployed = args.rfm.as_deref().map(|file| deployed(file, &state.net, args.sigma)).transpose()?;
+    let target = NetTarget {
+        net: &net,
+        spec: &state.net,
+        path,
+        seed: args.seed,
+        sigma: args.sigma,
+        deployed: deployed.as_ref().map(|(d, _)| d),
+    };
     let network = checkpoint::fingerprint(&folder, &state.net)?;
-    let settings = settings(args, &suite, network, (&spec, images.len()));
+    let model = deployed.as_ref().map(|(_, hash)| hash.clone());
+    let settings = settings(args, &suite, (network, model), (&spec, images.len()));
     let mut progress = match &args.json {
         Some(file) => Progress::open(&partial(file), &report::head(&settings)?, args.resume)?,
         None => Progress::default(),
@@ -149,27 +163,50 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let screen = screen::Screen::default();
     let results = suite.run(&target, (&images, images.len()), &device, &mut progress, &screen)?;
     report::print(suite.norm, &results);
+    let examples = args.sheet.as_ref().map(|_| {
+        let largest = suite.epsilons.iter().copied().fold(0.0, f64::max);
+        suite.examples(&target, &images, &device, &results, (largest, sheet::LIMIT))
+    });
+    deployed.map_or(Ok(()), |(deployed, _)| deployed.check())?;
     if let Some(file) = &args.json {
         write_whole(file, report::json(&settings, &results)?.as_bytes())?;
         progress.remove()?;
     }
-    if let Some(file) = &args.sheet {
-        let largest = suite.epsilons.iter().copied().fold(0.0, f64::max);
-        let examples = suite.examples(&target, &images, &device, &results, (largest, sheet::LIMIT));
+    if let Some((file, examples)) = args.sheet.as_ref().zip(examples) {
         sheet::write(file, &examples, state.net.input, &state.net.classes)?;
     }
     Ok(())
 }
 
+/// The model file at `file` with its hash.
+fn deployed(file: &Path, spec: &NetSpec, sigma: f32) -> Result<(Deployed, String), Error> {
+    let bytes = std::fs::read(file).map_err(Error::file(file))?;
+    let hash = sha256(&bytes);
+    let named = |error| match error {
+        Error::Integer(reason) => Error::Integer(format!("{}: {reason}", file.display())),
+        other => other,
+    };
+    let deployed = Deployed::new(bytes, spec).map_err(named)?;
+    let made_for = deployed.sigma()?;
+    if sigma > 0.0 && (f64::from(sigma) - made_for).abs() > 1e-6 {
+        return Err(Error::Settings(format!(
+            "--sigma {sigma}: {} was compiled for {made_for}",
+            file.display()
+        )));
+    }
+    Ok((deployed, hash))
+}
+
 fn settings<'a>(
     args: &'a Args,
     suite: &'a Suite,
-    network: String,
+    (network, model): (String, Option<String>),
     (data, images): (&'a str, usize),
 ) -> report::Settings<'a> {
     report::Settings {
         program: env!("CARGO_PKG_VERSION"),
         network,
+        model,
         data,
         images,
         norm: suite.norm,

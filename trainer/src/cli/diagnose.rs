@@ -114,7 +114,8 @@ pub fn run(args: &Args) -> Result<bool, Error> {
     let spec = args.data.clone().unwrap_or_else(|| state.settings.data.clone());
     let images = evaluate::read(&spec, data::Split::Test, Some(args.max), &state)?;
     let batches = batches(&images, &state, args.seed, &device);
-    let target = |net, state| NetTarget { net, spec: state, path, seed: args.seed, sigma: args.sigma };
+    let target =
+        |net, state| NetTarget { net, spec: state, path, seed: args.seed, sigma: args.sigma, deployed: None };
     let sources = args.source.iter().map(|s| open(s, &device)).collect::<Result<Vec<_>, _>>()?;
     let sources: Vec<_> = sources.iter().map(|(_, state, net)| target(net, &state.net)).collect();
     let subject = target(&net, &state.net);

@@ -52,6 +52,33 @@ impl IntegerNet {
         Ok(Self { bytes: compile_quantised(onnx, "", &options)? })
     }
 
+    /// A model file.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn from_model(bytes: Vec<u8>) -> Result<Self, Error> {
+        Meta::of(&Model::parse(&bytes).map_err(failed)?)?;
+        Ok(Self { bytes })
+    }
+
+    /// Channels, height and width of its images, and its classes.
+    ///
+    /// # Errors
+    /// As [`from_model`](Self::from_model).
+    pub fn shape(&self) -> Result<([usize; 3], usize), Error> {
+        let model = Model::parse(&self.bytes).map_err(failed)?;
+        let input = model.input();
+        Ok(([input.channels, input.height, input.width], model.classes()))
+    }
+
+    /// Deviation of the noise that it was compiled for.
+    ///
+    /// # Errors
+    /// As [`from_model`](Self::from_model).
+    pub fn sigma(&self) -> Result<f64, Error> {
+        Ok(f64::from_bits(Model::parse(&self.bytes).map_err(failed)?.noise().sigma_bits))
+    }
+
     /// Runs images in `[0, 1]` plus noise, `[image, channel, row, column]`, rounded to whole steps of 1/255 as all
     /// that the runtime sees; with their activations if `keep`.
     ///

@@ -221,7 +221,7 @@ impl Run<'_> {
         let how = (settings.augmentation.sigma, path);
         let images = self.split.validation;
         let Score { accuracy, loss } = evaluate(&net, spec, images, how, seed, self.place.device);
-        let target = NetTarget { net: &net, spec, path, seed, sigma: 0.0 };
+        let target = NetTarget { net: &net, spec, path, seed, sigma: 0.0, deployed: None };
         let attack = settings.method.objective().attack();
         let robust = attack.map(|attack| robust_accuracy(&target, images, &attack, self.place.device));
         let (step, epoch, seconds) = (self.state.step, self.state.epoch, self.state.seconds);

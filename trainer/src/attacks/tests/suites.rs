@@ -100,7 +100,7 @@ impl Watch for Counter {
 
 impl Bench {
     fn target(&self) -> NetTarget<'_> {
-        NetTarget { net: &self.net, spec: &self.spec, path: Path::Fused, seed: 4, sigma: 0.0 }
+        NetTarget { net: &self.net, spec: &self.spec, path: Path::Fused, seed: 4, sigma: 0.0, deployed: None }
     }
 
     fn run(&self, suite: &Suite) -> Results {

@@ -11,6 +11,9 @@ pub struct Settings<'a> {
     pub program: &'static str,
     /// Hash of the network.
     pub network: String,
+    /// Hash of the model file that decides in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The data set.
     pub data: &'a str,
     /// How many of its test images.

@@ -115,7 +115,7 @@ impl Trained {
     fn robust(&self) -> f64 {
         let attack = Pgd { norm: Norm::Linf, epsilon: EPSILON, step: 0.0, steps: 0, start: Start::Uniform };
         let (net, spec, path) = (&self.net, &self.spec, Path::Fused);
-        let target = NetTarget { net, spec, path, seed: 1, sigma: 0.0 };
+        let target = NetTarget { net, spec, path, seed: 1, sigma: 0.0, deployed: None };
         robust_accuracy(&target, &self.test, &attack, &Device::flex())
     }
 
