@@ -1,4 +1,4 @@
-"""Attacks of ringfence-trainer beside those of Foolbox and torchattacks: same network, same images, same budgets.
+"""Attacks of ringfence-trainer beside those of Foolbox and torchattacks: same network, images and budgets.
 
 The trainer attacks the checkpoint, the libraries the ONNX file that was exported from it. Robust accuracies should agree
 within half a point or ours be lower, median distances within two percent.
@@ -31,7 +31,7 @@ class Row:
     name: str
     norm: str
     ours: str
-    library: str
+    peer: str
     theirs: Callable
 
 
@@ -186,14 +186,15 @@ def compare(arguments: argparse.Namespace) -> int:
     for row in rows():
         if arguments.only and row.ours not in arguments.only.split(","):
             continue
-        if importlib.util.find_spec(row.library) is None:
-            print(f"skipped: {row.name}: {row.library} is not installed (benches/peers/setup)", file=sys.stderr)
+        if importlib.util.find_spec(row.peer) is None:
+            print(f"skipped: {row.name}: {row.peer} is not installed (benches/peers/setup)", file=sys.stderr)
             continue
         epsilon = arguments.linf if row.norm == "linf" else arguments.l2
         a, b = ours(trainer(arguments, row, epsilon)), theirs(row, net, x, y, ratio(epsilon))
-        results.append({"attack": row.name, "norm": row.norm, "epsilon": epsilon, "library": row.library,
-                        "ringfence": {"accuracy": a[0], "median": a[1]}, "peer": {"accuracy": b[0], "median": b[1]}})
-        print(f"| {row.name} ({row.library}) | {row.norm} {epsilon} | {100 * a[0]:.1f} | {100 * b[0]:.1f} | {a[1]:.4f} | {b[1]:.4f} |", flush=True)
+        results.append({"attack": row.name, "norm": row.norm, "epsilon": epsilon, "peer": row.peer,
+                        "ours": {"accuracy": a[0], "median": a[1]}, "theirs": {"accuracy": b[0], "median": b[1]}})
+        numbers = f"{100 * a[0]:.1f} | {100 * b[0]:.1f} | {a[1]:.4f} | {b[1]:.4f}"
+        print(f"| {row.name} ({row.peer}) | {row.norm} {epsilon} | {numbers} |", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0

@@ -74,5 +74,6 @@ pub use square_l2::SquareL2;
 pub use suite::Suite;
 pub use target::NetTarget;
 pub use trial::Example;
+pub(crate) use trial::plain_batch;
 pub use watch::Watch;
 pub use zoo::Zoo;

@@ -6,6 +6,7 @@ use super::target::OnBatch;
 use super::{Estimator, NetTarget, Oracle, Planned, Results, Suite, Target, Watch};
 use crate::data::Images;
 use crate::methods::Batch;
+use crate::nets::NetSpec;
 use crate::train::to_device;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -38,6 +39,19 @@ pub struct Example {
     pub adversarial: Vec<f32>,
 }
 
+/// Images as they are, with their labels once more on the host.
+pub(crate) fn plain_batch(
+    images: &Images,
+    ids: &[u32],
+    seed: u64,
+    (spec, device): (&NetSpec, &Device),
+) -> (Batch, Vec<i32>) {
+    let data = images.evaluation(ids, 0.0, seed);
+    let own = data.labels.clone();
+    let (images, labels) = to_device(data.pixels, data.labels, spec, device);
+    (Batch { images, labels, ids: ids.to_vec(), epoch: 0, progress: 0.0, seed, sigma: 0.0 }, own)
+}
+
 impl Trial<'_> {
     fn oracle<'t>(&self, target: &'t dyn Target, estimator: Option<Estimator>) -> Oracle<'t> {
         let Suite { draws, votes, estimator: usual, .. } = *self.suite;
@@ -49,11 +63,7 @@ impl Trial<'_> {
     }
 
     fn batch(&self, ids: &[u32]) -> (Batch, Vec<i32>) {
-        let seed = self.suite.seed;
-        let data = self.images.evaluation(ids, 0.0, seed);
-        let own = data.labels.clone();
-        let (images, labels) = to_device(data.pixels, data.labels, self.target.spec, self.device);
-        (Batch { images, labels, ids: ids.to_vec(), epoch: 0, progress: 0.0, seed, sigma: 0.0 }, own)
+        plain_batch(self.images, ids, self.suite.seed, (self.target.spec, self.device))
     }
 
     /// The images that are wrong as they are: at distance 0.

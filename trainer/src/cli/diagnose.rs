@@ -2,20 +2,21 @@
 
 use super::attack::{length, norm};
 use super::{device, evaluate};
-use crate::attacks::{Estimator, NetTarget, Norm, clopper_pearson_95};
+use crate::attacks::{Estimator, NetTarget, Norm, clopper_pearson_95, plain_batch};
 use crate::data::Images;
 use crate::diagnose::{self, Bench, Effort, Finding, Plan, Subject, Verdict};
 use crate::error::Error;
 use crate::export::write_whole;
 use crate::methods::Batch;
 use crate::nets::Network;
+use crate::train::Metrics;
 use crate::train::checkpoint::{self, State};
-use crate::train::{Metrics, to_device};
 use burn::module::Module;
 use burn::tensor::Device;
 use ringfence::data;
 use ringfence_runtime::Model;
 use serde::Serialize;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// Images asked at a time.
@@ -126,6 +127,7 @@ pub fn run(args: &Args) -> Result<bool, Error> {
         draws: args.draws,
         votes: args.votes,
         estimator: args.estimator,
+        before: OnceCell::new(),
     };
     let sources: Vec<Bench> = sources.iter().map(|s| bench(s as &dyn Subject)).collect();
     let bench = bench(&subject);
@@ -171,13 +173,7 @@ fn open(path: &Path, device: &Device) -> Result<(PathBuf, State, Network), Error
 
 fn batches(images: &Images, state: &State, seed: u64, device: &Device) -> Vec<(Batch, Vec<i32>)> {
     let ids: Vec<u32> = (0..images.len() as u32).collect();
-    let of = |ids: &[u32]| {
-        let data = images.evaluation(ids, 0.0, seed);
-        let own = data.labels.clone();
-        let (images, labels) = to_device(data.pixels, data.labels, &state.net, device);
-        (Batch { images, labels, ids: ids.to_vec(), epoch: 0, progress: 0.0, seed, sigma: 0.0 }, own)
-    };
-    ids.chunks(BATCH).map(of).collect()
+    ids.chunks(BATCH).map(|ids| plain_batch(images, ids, seed, (&state.net, device))).collect()
 }
 
 /// What the run's folder tells.

@@ -3,6 +3,7 @@
 use crate::attacks::{Attack, Cost, Estimator, Norm, Oracle, Target, norms};
 use crate::methods::Batch;
 use burn::tensor::Tensor;
+use std::cell::OnceCell;
 
 /// A classifier that checks may ask about any batch.
 pub trait Subject {
@@ -30,6 +31,8 @@ pub struct Bench<'a> {
     pub votes: u32,
     /// How its gradient is estimated.
     pub estimator: Estimator,
+    /// What is wrong without an attack, batch by batch, twice; asked once.
+    pub before: OnceCell<Vec<[Vec<bool>; 2]>>,
 }
 
 impl std::fmt::Debug for Bench<'_> {
@@ -127,7 +130,7 @@ impl Bench<'_> {
     /// Perturbed images from `craft`, judged by fresh draws; one outside the ball or the box counts as not broken.
     pub(super) fn each(&self, craft: &dyn Fn(&Oracle, &Batch, &[i32]) -> Tensor<4>, epsilon: f64) -> Ran {
         let mut ran = Ran::default();
-        for (batch, labels) in self.batches {
+        for ((batch, labels), [before, again]) in self.batches.iter().zip(self.before()) {
             let target = self.subject.on(&batch.ids);
             let oracle = self.oracle(&*target);
             let x = craft(&oracle, batch, labels).clamp(0.0, 1.0);
@@ -135,7 +138,6 @@ impl Bench<'_> {
             let inside: Vec<bool> =
                 at.iter().map(|d| f64::from(*d) <= epsilon * (1.0 + 1e-5) + 1e-7).collect();
             let [first, second] = FRESH.map(|draw| self.judged(&*target, draw, &x, labels));
-            let [before, again] = FRESH.map(|draw| self.judged(&*target, draw, &batch.images, labels));
             let (mut wrong, mut unstable) = (vec![], vec![]);
             for i in 0..labels.len() {
                 let pair = if inside[i] {
@@ -149,6 +151,16 @@ impl Bench<'_> {
             ran.push(wrong, unstable, oracle.cost());
         }
         ran
+    }
+
+    fn before(&self) -> &[[Vec<bool>; 2]] {
+        self.before.get_or_init(|| {
+            let judged = |(batch, labels): &(Batch, Vec<i32>)| {
+                let target = self.subject.on(&batch.ids);
+                FRESH.map(|draw| self.judged(&*target, draw, &batch.images, labels))
+            };
+            self.batches.iter().map(judged).collect()
+        })
     }
 
     /// Images from `craft`, judged by fresh draws wherever they lie and whatever was given before.

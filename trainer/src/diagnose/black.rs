@@ -1,18 +1,12 @@
 //! Attacks without gradients against those with: D02, D04, D13.
 
-use super::{Bench, Finding, Headline, Plan, Ran, Verdict, Versus, ascent};
-use crate::attacks::{Attack, HopSkipJump, Loss, Norm, Sampling, Spread, Square, SquareL2};
+use super::{Bench, Finding, Headline, Plan, Ran, Verdict, Versus};
+use crate::attacks::{Attack, HopSkipJump, Norm, Sampling, Spread, Square, SquareL2};
 
 /// D02: what needs no gradient must not break what the gradient attacks leave.
-pub(super) fn black_box(bench: &Bench, plan: &Plan, headline: &Headline, sources: &[Bench]) -> Finding {
-    let mut runs: Vec<(String, Ran)> = sources
-        .iter()
-        .enumerate()
-        .map(|(i, s)| {
-            let attack = ascent(bench, plan.steps, Loss::CrossEntropy);
-            (format!("transfer from source {}", i + 1), bench.transferred(&attack, s.subject, plan.epsilon))
-        })
-        .collect();
+pub(super) fn black_box(bench: &Bench, plan: &Plan, headline: &Headline) -> Finding {
+    let named = |(i, run): (usize, &Ran)| (format!("transfer from source {}", i + 1), run.clone());
+    let mut runs: Vec<(String, Ran)> = headline.transfers.iter().enumerate().map(named).collect();
     let square = match bench.norm {
         Norm::Linf => Attack::Square(Square { queries: plan.queries, share: 0.8 }),
         Norm::L2 => Attack::SquareL2(SquareL2 { queries: plan.queries, share: 0.1 }),
@@ -80,10 +74,8 @@ pub(super) fn sampling(bench: &Bench, plan: &Plan, headline: &Headline) -> Findi
 }
 
 /// D13: images crafted on another network must not break as many as those crafted on this one.
-pub(super) fn transfer(bench: &Bench, plan: &Plan, headline: &Headline, sources: &[Bench]) -> Finding {
-    let attack = ascent(bench, plan.steps, Loss::CrossEntropy);
-    let runs: Vec<Ran> =
-        sources.iter().map(|s| bench.transferred(&attack, s.subject, plan.epsilon)).collect();
+pub(super) fn transfer(headline: &Headline) -> Finding {
+    let runs = &headline.transfers;
     let Some(strongest) = runs.iter().min_by(|a, b| a.accuracy().total_cmp(&b.accuracy())) else {
         return Finding::new("D13", Verdict::NotApplicable, "needs --source: another network to craft on");
     };
@@ -91,8 +83,5 @@ pub(super) fn transfer(bench: &Bench, plan: &Plan, headline: &Headline, sources:
     let verdict = if there <= here + 0.01 { Verdict::Warn } else { Verdict::Pass };
     let text =
         format!("crafted on another network {:.1} % left, on this one {:.1} %", 100.0 * there, 100.0 * here);
-    Finding::new("D13", verdict, text)
-        .with("accuracy under transfer", there)
-        .with("accuracy under PGD", here)
-        .costing(runs.iter().map(|r| r.cost))
+    Finding::new("D13", verdict, text).with("accuracy under transfer", there).with("accuracy under PGD", here)
 }

@@ -100,10 +100,10 @@ fn white(bench: &Bench, plan: &Plan) -> Vec<(&'static str, Attack)> {
 
 /// All checks that need nothing but the classifier and, for transfer, `sources`; `report` is called after each.
 pub fn run(bench: &Bench, plan: &Plan, sources: &[Bench], report: &mut dyn FnMut(&Finding)) -> Vec<Finding> {
-    let headline = Headline::new(bench, plan);
-    let checks: [&dyn Fn() -> Finding; 12] = [
+    let headline = Headline::new(bench, plan, sources);
+    let checks: [&dyn Fn() -> Finding; 13] = [
         &|| steps::one_step(bench, plan),
-        &|| black::black_box(bench, plan, &headline, sources),
+        &|| black::black_box(bench, plan, &headline),
         &|| unbounded::unbounded(bench, plan),
         &|| black::sampling(bench, plan, &headline),
         &|| unbounded::larger(bench, plan),
@@ -112,8 +112,9 @@ pub fn run(bench: &Bench, plan: &Plan, sources: &[Bench], report: &mut dyn FnMut
         &|| steps::losses(bench, plan, &headline),
         &|| noise::draws(bench, plan),
         &|| noise::inputs(bench),
-        &|| noise::frozen(bench, plan),
-        &|| black::transfer(bench, plan, &headline, sources),
+        &|| noise::frozen(bench, plan, &headline),
+        &|| black::transfer(&headline),
+        &|| gradients::leaking(bench, plan),
     ];
     let mut findings = vec![];
     for check in checks {
@@ -121,9 +122,6 @@ pub fn run(bench: &Bench, plan: &Plan, sources: &[Bench], report: &mut dyn FnMut
         report(&finding);
         findings.push(finding);
     }
-    let leaking = gradients::leaking(bench, plan);
-    report(&leaking);
-    findings.push(leaking);
     findings
 }
 
@@ -134,13 +132,17 @@ pub(crate) struct Headline {
     pub usual: Ran,
     /// The worst case over all, image by image.
     pub union: Ran,
+    /// What images crafted on each of the sources leave.
+    pub transfers: Vec<Ran>,
 }
 
 impl Headline {
-    pub(crate) fn new(bench: &Bench, plan: &Plan) -> Self {
+    pub(crate) fn new(bench: &Bench, plan: &Plan, sources: &[Bench]) -> Self {
         let runs = white(bench, plan).into_iter().map(|(_, attack)| bench.attack(&attack, plan.epsilon));
         let mut runs: Vec<Ran> = runs.collect();
         let union = runs.iter().fold(bench.clean(), |all, run| all.or(run));
-        Self { usual: runs.swap_remove(0), union }
+        let attack = ascent(bench, plan.steps, Loss::CrossEntropy);
+        let transfers = sources.iter().map(|s| bench.transferred(&attack, s.subject, plan.epsilon)).collect();
+        Self { usual: runs.swap_remove(0), union, transfers }
     }
 }

@@ -1,9 +1,10 @@
 //! Randomised classifiers, and inputs of attacks that are not what they expect: D09, D10, D11.
 
 use super::bench::Subject;
-use super::{Bench, Finding, Plan, Ran, Verdict, ascent};
+use super::{Bench, Finding, Headline, Plan, Ran, Verdict, ascent};
 use crate::attacks::{Loss, Target};
 use burn::tensor::Tensor;
+use std::cell::OnceCell;
 
 /// Whether the classifier draws.
 fn is_random(bench: &Bench) -> bool {
@@ -102,13 +103,15 @@ impl Subject for Silent<'_> {
 }
 
 /// D11: how much of the robustness is randomness alone.
-pub(super) fn frozen(bench: &Bench, plan: &Plan) -> Finding {
+pub(super) fn frozen(bench: &Bench, plan: &Plan, headline: &Headline) -> Finding {
     if !is_random(bench) {
         return Finding::new("D11", Verdict::NotApplicable, "the classifier draws nothing");
     }
     let attack = ascent(bench, plan.steps, Loss::CrossEntropy);
-    let on = |subject: &dyn Subject| Bench { subject, ..bench.clone() }.attack(&attack, plan.epsilon);
-    let noisy = bench.attack(&attack, plan.epsilon);
+    let on = |subject: &dyn Subject| {
+        Bench { subject, before: OnceCell::new(), ..bench.clone() }.attack(&attack, plan.epsilon)
+    };
+    let noisy = &headline.usual;
     let frozen = on(&Frozen(bench.subject));
     let silenced = bench.batches.first().is_some_and(|(batch, _)| bench.subject.silent(&batch.ids).is_some());
     let silent = silenced.then(|| on(&Silent(bench.subject)));
@@ -127,5 +130,5 @@ pub(super) fn frozen(bench: &Bench, plan: &Plan) -> Finding {
         .with("accuracy with fresh noise", noisy.accuracy())
         .with("accuracy with frozen noise", frozen.accuracy());
     let finding = if silenced { finding.with("accuracy without noise", quiet) } else { finding };
-    finding.costing([noisy.cost, frozen.cost]).costing(silent.map(|r| r.cost))
+    finding.costing([frozen.cost]).costing(silent.map(|r| r.cost))
 }

@@ -39,13 +39,19 @@ pub fn overfitting(metrics: &[Metric]) -> Finding {
 #[must_use]
 pub fn selection(settings: &Settings) -> Finding {
     let held = settings.validation;
-    let (verdict, text) = if held > 0 {
-        (
+    let (verdict, text) = match (&settings.from, held) {
+        (Some(_), _) => (
+            Verdict::Inconclusive,
+            "the run began from another checkpoint: what that was chosen on is not recorded".into(),
+        ),
+        (None, 0) => (
+            Verdict::Pass,
+            "no images were held out and no checkpoint was chosen: the last one counts".into(),
+        ),
+        (None, _) => (
             Verdict::Pass,
             format!("checkpoints were compared on {held} training images held out, never on test images"),
-        )
-    } else {
-        (Verdict::Pass, "no images were held out and no checkpoint was chosen: the last one counts".into())
+        ),
     };
     Finding::new("D16", verdict, text).with("images held out", held as f64)
 }

@@ -8,6 +8,7 @@ use crate::methods::Batch;
 use crate::random::{Normals, Stream, stream};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use std::cell::OnceCell;
 
 const N: usize = 40;
 const DIMS: [usize; 4] = [N, 1, 6, 6];
@@ -107,7 +108,15 @@ fn images() -> Vec<(Batch, Vec<i32>)> {
 }
 
 fn bench<'a>(subject: &'a Fixture, batches: &'a [(Batch, Vec<i32>)], draws: u32) -> Bench<'a> {
-    Bench { subject, batches, norm: Norm::Linf, draws, votes: 9, estimator: Estimator::Probability }
+    Bench {
+        subject,
+        batches,
+        norm: Norm::Linf,
+        draws,
+        votes: 9,
+        estimator: Estimator::Probability,
+        before: OnceCell::new(),
+    }
 }
 
 fn plan() -> Plan {
@@ -206,4 +215,12 @@ fn a_collapse_in_training_is_found() {
     let finding = overfitting(&collapsed);
     assert_eq!((finding.verdict, finding.evidence["epoch"]), (Verdict::Fail, 3.0));
     assert_eq!(overfitting(&[]).verdict, Verdict::NotApplicable);
+}
+
+#[test]
+fn what_another_checkpoint_was_chosen_on_is_unknown() {
+    let settings = crate::train::Settings { validation: 500, ..crate::train::Settings::usual("signs", 1) };
+    assert_eq!(selection(&settings).verdict, Verdict::Pass);
+    let tuned = crate::train::Settings { from: Some("runs/a".into()), ..settings };
+    assert_eq!(selection(&tuned).verdict, Verdict::Inconclusive);
 }
