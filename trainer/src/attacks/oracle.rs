@@ -4,12 +4,18 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// A classifier of images `[n, channels, height, width]` in `[0, 1]`.
 pub trait Target {
     /// Logits `[n, classes]`, differentiable by the images if these are watched. A randomised classifier draws by `draw`:
     /// the same number gives the same noise.
     fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2>;
+
+    /// Logits of several draws, the same as one by one.
+    fn draws(&self, images: Tensor<4>, draws: Range<u64>) -> Vec<Tensor<2>> {
+        draws.map(|draw| self.logits(images.clone(), draw)).collect()
+    }
 
     /// Whether its logits depend on the draw.
     fn is_random(&self) -> bool {
@@ -45,9 +51,21 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
+/// Other networks that an attacker has: images are crafted on these.
+#[derive(Clone, Copy, Default)]
+pub struct Sources<'a> {
+    /// Networks that were given.
+    pub given: &'a [&'a dyn Target],
+    /// The one that was trained on the target's own answers.
+    pub substitute: Option<&'a dyn Target>,
+}
+
 /// A target, how often it is drawn, and what that has cost.
 pub struct Oracle<'a> {
     target: &'a dyn Target,
+    sources: Sources<'a>,
+    /// Draws and votes of a randomised target.
+    asked: [u32; 2],
     draws: u32,
     votes: u32,
     estimator: Estimator,
@@ -67,8 +85,43 @@ impl<'a> Oracle<'a> {
     #[must_use]
     pub fn new(target: &'a dyn Target, draws: u32, votes: u32, estimator: Estimator) -> Self {
         let often = |m: u32| if target.is_random() { m.max(1) } else { 1 };
-        let (draws, votes) = (often(draws), often(votes));
-        Self { target, draws, votes, estimator, next: Cell::new(0), cost: Cell::default() }
+        let asked = [draws, votes];
+        let [draws, votes] = asked.map(often);
+        Self {
+            target,
+            sources: Sources::default(),
+            asked,
+            draws,
+            votes,
+            estimator,
+            next: Cell::new(0),
+            cost: Cell::default(),
+        }
+    }
+
+    /// The same for an attacker who has other networks too.
+    #[must_use]
+    pub fn with(self, sources: Sources<'a>) -> Self {
+        Self { sources, ..self }
+    }
+
+    /// The attacker's other networks.
+    #[must_use]
+    pub fn sources(&self) -> Sources<'a> {
+        self.sources
+    }
+
+    /// An oracle over another target, asked as this one is.
+    #[must_use]
+    pub fn over<'t>(&self, target: &'t dyn Target) -> Oracle<'t> {
+        Oracle::new(target, self.asked[0], self.asked[1], self.estimator)
+    }
+
+    /// Adds passes of another network to what was asked.
+    pub fn charge(&self, more: Cost) {
+        let mut cost = self.cost.get();
+        cost += more;
+        self.cost.set(cost);
     }
 
     /// What was asked so far.
@@ -94,17 +147,29 @@ impl<'a> Oracle<'a> {
     }
 
     fn pass(&self, images: Tensor<4>) -> Tensor<2> {
+        self.count(&images, 1);
         let draw = self.next.get();
         self.next.set(draw + 1);
-        let cost = self.cost.get();
-        self.cost.set(Cost { forward: cost.forward + images.dims()[0] as u64, ..cost });
         self.target.logits(images, draw)
+    }
+
+    /// Logits of the next `count` draws.
+    fn passes(&self, images: &Tensor<4>, count: u32) -> Vec<Tensor<2>> {
+        self.count(images, count);
+        let draw = self.next.get();
+        let end = draw + u64::from(count);
+        self.next.set(end);
+        self.target.draws(images.clone(), draw..end)
+    }
+
+    fn count(&self, images: &Tensor<4>, passes: u32) {
+        self.charge(Cost { forward: u64::from(passes) * images.dims()[0] as u64, backward: 0 });
     }
 
     /// The loss of each image, `[n]`, over the draws.
     fn loss(&self, images: &Tensor<4>, of: &dyn Fn(Tensor<2>) -> Tensor<1>) -> Tensor<1> {
         let share = 1.0 / f64::from(self.draws);
-        let passes = || (0..self.draws).map(|_| self.pass(images.clone()));
+        let passes = || self.passes(images, self.draws).into_iter();
         let mean = |mut all: Vec<Tensor<2>>| {
             let first = all.remove(0);
             all.into_iter().fold(first, |sum, t| sum + t).mul_scalar(share)
@@ -116,9 +181,8 @@ impl<'a> Oracle<'a> {
                 of(mean(passes().map(|z| softmax(z, 1)).collect()).clamp_min(1e-20).log())
             }
             Estimator::Loss => {
-                let first = of(self.pass(images.clone()));
-                let rest = (1..self.draws).map(|_| of(self.pass(images.clone())));
-                rest.fold(first, |sum, l| sum + l).mul_scalar(share)
+                let losses = passes().map(of).reduce(|sum, l| sum + l);
+                losses.unwrap_or_else(|| of(self.pass(images.clone()))).mul_scalar(share)
             }
         }
     }
@@ -146,9 +210,8 @@ impl<'a> Oracle<'a> {
 
     /// The gradient of the sum of `losses` by `watched`.
     fn slope(&self, watched: &Tensor<4>, losses: Tensor<1>) -> Tensor<4> {
-        let cost = self.cost.get();
         let passes = u64::from(self.draws) * watched.dims()[0] as u64;
-        self.cost.set(Cost { backward: cost.backward + passes, ..cost });
+        self.charge(Cost { forward: 0, backward: passes });
         // A target without a gradient gives zeros: the second term tracks the images and adds nothing.
         let sum = losses.sum() + watched.clone().sum().mul_scalar(0.0);
         watched.grad(&sum.backward()).unwrap_or_else(|| watched.clone().inner().zeros_like())
@@ -171,11 +234,11 @@ impl<'a> Oracle<'a> {
 
     /// The class of each image: the one with most votes, the lowest among equals.
     pub fn classes(&self, images: &Tensor<4>) -> Vec<i32> {
-        let one = || -> Vec<i32> { self.pass(images.clone()).argmax(1).into_data().iter::<i32>().collect() };
+        let one = |z: Tensor<2>| -> Vec<i32> { z.argmax(1).into_data().iter::<i32>().collect() };
         if self.votes == 1 {
-            return one();
+            return one(self.pass(images.clone()));
         }
-        let votes: Vec<Vec<i32>> = (0..self.votes).map(|_| one()).collect();
+        let votes: Vec<Vec<i32>> = self.passes(images, self.votes).into_iter().map(one).collect();
         (0..images.dims()[0])
             .map(|i| {
                 let mut counts = std::collections::BTreeMap::<i32, u32>::new();

@@ -2,9 +2,9 @@
 
 use super::found;
 use super::{
-    Aim, AnPgd, Apgd, Ascent, Boundary, Carlini, CarliniMax, CarliniZero, Ddn, DeepFool, Estimator, Fab, Fmn,
-    FoscPgd, Found, Goal, HopSkipJump, Inside, Jsma, Lbfgs, Loss, Nattack, Nes, Norm, Oracle, Pgd, Probe,
-    Saliency, Sampling, Spread, Square, SquareL2, Start, Zoo,
+    Aim, AnPgd, Apgd, Ascent, Boundary, Carlini, CarliniMax, CarliniZero, Craft, Ddn, DeepFool, Estimator,
+    Fab, Fmn, FoscPgd, Found, Goal, HopSkipJump, Inside, Jsma, Lbfgs, Loss, Nattack, Nes, Norm, Oracle, Pgd,
+    Probe, Saliency, Sampling, Spread, Square, SquareL2, Start, Transfer, Zoo,
 };
 use crate::error::Error;
 use crate::methods::Batch;
@@ -37,6 +37,7 @@ pub enum Attack {
     Boundary(Boundary),
     HopSkipJump(HopSkipJump),
     Sampling(Sampling),
+    Transfer(Transfer),
 }
 
 /// An attack of a suite.
@@ -48,6 +49,8 @@ pub struct Planned {
     pub attack: Attack,
     /// How it estimates gradients of a randomised classifier, if not as the suite does.
     pub estimator: Option<Estimator>,
+    /// From how many draws, if not from the suite's.
+    pub draws: Option<u32>,
 }
 
 /// A row of the table.
@@ -61,8 +64,8 @@ pub struct Entry {
     pub norms: &'static [Norm],
     /// What it asks the classifier for.
     pub access: &'static str,
-    /// How it estimates gradients of a randomised classifier, where that is what it is.
-    pub estimator: Option<Estimator>,
+    /// How it estimates gradients of a randomised classifier, and from how many draws, where that is what it is.
+    pub estimate: Option<(Estimator, u32)>,
     /// The attack with its usual numbers in a norm.
     pub make: fn(Norm) -> Attack,
 }
@@ -71,7 +74,17 @@ impl Entry {
     /// The attack with its usual numbers, for a suite.
     #[must_use]
     pub fn planned(&self, norm: Norm) -> Planned {
-        Planned { name: self.name, attack: (self.make)(norm), estimator: self.estimator }
+        let (estimator, draws) = self.estimate.unzip();
+        Planned { name: self.name, attack: (self.make)(norm), estimator, draws }
+    }
+
+    /// Whether it crafts on networks that have to be given.
+    #[must_use]
+    pub fn needs_sources(&self) -> bool {
+        self.norms.first().is_some_and(|norm| match (self.make)(*norm) {
+            Attack::Transfer(transfer) => transfer.craft != Craft::Substitute,
+            _ => false,
+        })
     }
 }
 
@@ -107,6 +120,10 @@ fn fab(norm: Norm, targets: usize) -> Attack {
     Attack::Fab(Fab { norm, steps: 100, restarts: 1, targets, bias: 0.1, reach: 1.05, back: 0.9 })
 }
 
+fn transfer(norm: Norm, craft: Craft) -> Attack {
+    Attack::Transfer(Transfer { craft, ascent: ascent(norm, 20, 0.25, Start::Uniform) })
+}
+
 fn jsma(of: Saliency) -> Attack {
     Attack::Jsma(Jsma { of, theta: 1.0, share: 0.4, targets: 1 })
 }
@@ -115,15 +132,8 @@ macro_rules! entry {
     ($name:literal, $paper:literal, $norms:expr, $access:literal, $make:expr) => {
         entry!($name, $paper, $norms, $access, None, $make)
     };
-    ($name:literal, $paper:literal, $norms:expr, $access:literal, $estimator:expr, $make:expr) => {
-        Entry {
-            name: $name,
-            paper: $paper,
-            norms: $norms,
-            access: $access,
-            estimator: $estimator,
-            make: $make,
-        }
+    ($name:literal, $paper:literal, $norms:expr, $access:literal, $estimate:expr, $make:expr) => {
+        Entry { name: $name, paper: $paper, norms: $norms, access: $access, estimate: $estimate, make: $make }
     };
 }
 
@@ -139,9 +149,9 @@ pub const ATTACKS: &[Entry] = &[
         |n| Attack::Ascent(Ascent { loss: Loss::Margin, ..ascent(n, 20, 0.25, Start::Uniform) })),
     entry!("multi-targeted", "Gowal et al. 2019, arXiv:1910.09338", BOTH, "gradient",
         |n| Attack::Ascent(Ascent { aim: Aim::EachClass, ..ascent(n, 20, 0.25, Start::Uniform) })),
-    entry!("epgd", "Nemcovsky et al. 2019, arXiv:1911.07198", BOTH, "gradient", Some(Estimator::Loss),
+    entry!("epgd", "Nemcovsky et al. 2019, arXiv:1911.07198", BOTH, "gradient", Some((Estimator::Loss, 8)),
         |n| Attack::Ascent(ascent(n, 7, 0.25, Start::Uniform))),
-    entry!("smoothadv-pgd", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some(Estimator::Probability),
+    entry!("smoothadv-pgd", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some((Estimator::Probability, 32)),
         |n| Attack::Ascent(ascent(n, 20, 0.1, Start::Image))),
     entry!("fosc-pgd", "Wang et al. 2019, ICML", BOTH, "gradient",
         |n| Attack::FoscPgd(FoscPgd { pgd: ascent(n, 20, 0.25, Start::Uniform).pgd, threshold: 0.01, restarts: 1 })),
@@ -157,7 +167,7 @@ pub const ATTACKS: &[Entry] = &[
         |norm| Attack::DeepFool(DeepFool { norm, steps: 50, overshoot: 0.02, candidates: 10 })),
     entry!("ddn", "Rony et al. 2019, arXiv:1811.09600", &[Norm::L2], "gradient",
         |_| Attack::Ddn(Ddn { steps: 100, gamma: 0.05, start: 1.0 })),
-    entry!("smoothadv-ddn", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some(Estimator::Probability),
+    entry!("smoothadv-ddn", "Salman et al. 2019, arXiv:1906.04584", &[Norm::L2], "gradient", Some((Estimator::Probability, 32)),
         |_| Attack::Ddn(Ddn { steps: 100, gamma: 0.05, start: 1.0 })),
     entry!("fmn", "Pintor et al. 2021, arXiv:2102.12827", BOTH, "gradient",
         |norm| Attack::Fmn(Fmn { norm, steps: 100, step: 1.0, gamma: 0.05 })),
@@ -175,6 +185,9 @@ pub const ATTACKS: &[Entry] = &[
         Norm::Linf => Attack::Square(Square { queries: 5000, share: 0.8 }),
         Norm::L2 => Attack::SquareL2(SquareL2 { queries: 5000, share: 0.1 }),
     }),
+    entry!("transfer", "Szegedy et al. 2014, arXiv:1312.6199", BOTH, "sources", |n| transfer(n, Craft::Each)),
+    entry!("ensemble", "Liu et al. 2017, arXiv:1611.02770", BOTH, "sources", |n| transfer(n, Craft::Together)),
+    entry!("substitute", "Papernot et al. 2017, arXiv:1602.02697", BOTH, "classes", |n| transfer(n, Craft::Substitute)),
     entry!("random", "Athalye et al. 2018, arXiv:1802.00420", BOTH, "logits",
         |norm| Attack::Sampling(Sampling { norm, spread: Spread::Ball, draws: 1000 })),
     entry!("nes", "Ilyas et al. 2018, arXiv:1804.08598", BOTH, "logits", |norm| Attack::Nes(nes(norm, Probe::Normal))),
@@ -197,13 +210,14 @@ pub const SUITES: &[(&str, &[&str])] = &[
     ("rand", &["apgd-ce", "apgd-dlr"]),
 ];
 
-/// The attacks of the suite called `name`, each of which must work in `norm`; of `all`, those of the table that do.
+/// The attacks of the suite called `name`, each of which must work in `norm`; of `all`, those of the table that do and need no
+/// other networks.
 ///
 /// # Errors
 /// Listing the known names; or naming an attack that does not work in `norm`.
 pub fn suite(name: &str, norm: Norm) -> Result<Vec<&'static Entry>, Error> {
     if name == "all" {
-        return Ok(ATTACKS.iter().filter(|e| e.norms.contains(&norm)).collect());
+        return Ok(ATTACKS.iter().filter(|e| e.norms.contains(&norm) && !e.needs_sources()).collect());
     }
     let Some((_, attacks)) = SUITES.iter().find(|s| s.0 == name) else {
         let known: Vec<&str> = SUITES.iter().map(|s| s.0).collect();
@@ -246,7 +260,8 @@ impl Attack {
             | Self::FoscPgd(_)
             | Self::Nes(_)
             | Self::Nattack(_)
-            | Self::Sampling(_) => false,
+            | Self::Sampling(_)
+            | Self::Transfer(_) => false,
             Self::DeepFool(_)
             | Self::Ddn(_)
             | Self::Carlini(_)
@@ -299,6 +314,7 @@ impl Attack {
             Self::Nes(a) => a.run(oracle, batch, labels, epsilon),
             Self::Nattack(a) => a.run(oracle, batch, labels, epsilon),
             Self::Sampling(a) => a.run(oracle, batch, labels, epsilon),
+            Self::Transfer(a) => a.run(oracle, batch, labels, epsilon),
             Self::Zoo(a) => within(a.run(oracle, batch, labels)),
             Self::Boundary(a) => within(a.run(oracle, batch, labels)),
             Self::HopSkipJump(a) => within(a.run(oracle, batch, labels)),

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 
 /// What is run, and against which balls.
 #[derive(Debug, Clone)]
-pub struct Suite {
+pub struct Suite<'a> {
     /// The attacks, in order.
     pub attacks: Vec<Planned>,
     /// Norm of the balls.
@@ -25,9 +25,13 @@ pub struct Suite {
     pub seed: u64,
     /// Images attacked at a time, at least 1.
     pub batch: usize,
+    /// Networks that transferred images are crafted on, not on an autodiff device.
+    pub sources: &'a [NetTarget<'a>],
+    /// The one that imitates the target.
+    pub substitute: Option<NetTarget<'a>>,
 }
 
-impl Suite {
+impl Suite<'_> {
     /// Runs all attacks on the first `count` of `images`, at each size, or once for all sizes if an attack looks for the
     /// nearest image. A success counts only where a pass of its own, on an image that is within the ball, confirms it.
     /// Steps that `journal` knows are not run again.

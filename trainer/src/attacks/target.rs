@@ -6,9 +6,13 @@ use crate::nets::{Draw, NetSpec, Network, Pass, Path};
 use crate::random::{Normals, Stream, stream};
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// First draw of noise layers under attack, beyond all training steps.
 const ATTACK: u64 = 1 << 62;
+
+/// Images that go through the network at a time when there are several draws of each.
+const TOGETHER: usize = 128;
 
 /// A network, its noise layers on, under normal noise on the pixels: what a smoothed classifier draws.
 #[derive(Debug, Clone, Copy)]
@@ -47,23 +51,45 @@ impl OnBatch<'_> {
         });
         Tensor::from_data(TensorData::new(values, dims), &like.device().inner())
     }
-}
 
-impl Target for OnBatch<'_> {
-    fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
-        self.watch.pass(images.dims()[0]);
+    /// Logits of all images at the first of `draws`, of all at the second, and so on.
+    fn logits_of(&self, images: Tensor<4>, draws: &[u64]) -> Tensor<2> {
+        self.watch.pass(draws.len() * images.dims()[0]);
         let NetTarget { net, spec, path, seed, sigma, deployed } = self.target;
-        let noise = (sigma > 0.0).then(|| self.noise(&images, draw));
+        let noise = (sigma > 0.0).then(|| {
+            let noise = draws.iter().map(|draw| self.noise(&images, *draw)).collect();
+            Tensor::cat(noise, 0)
+        });
+        let images = images.repeat_dim(0, draws.len());
         let seen = match &noise {
             Some(noise) if images.is_autodiff() => images.clone() + noise.clone().autodiff(),
             Some(noise) => images.clone() + noise.clone(),
             None => images.clone(),
         };
-        let logits = net.forward(spec, seen, Pass { path, draw: Some(Draw { seed, index: ATTACK + draw }) });
+        let draw = draws.first().map(|draw| Draw { seed, index: ATTACK + draw });
+        let logits = net.forward(spec, seen, Pass { path, draw });
         match deployed {
             Some(deployed) => deployed.replace(&images, noise.as_ref(), logits),
             None => logits,
         }
+    }
+}
+
+impl Target for OnBatch<'_> {
+    fn logits(&self, images: Tensor<4>, draw: u64) -> Tensor<2> {
+        self.logits_of(images, &[draw])
+    }
+
+    /// Draws of noise on the pixels go through the network side by side; noise within the network is one for a whole batch.
+    fn draws(&self, images: Tensor<4>, draws: Range<u64>) -> Vec<Tensor<2>> {
+        let n = images.dims()[0];
+        let together = if self.target.spec.noise.is_none() { (TOGETHER / n.max(1)).max(1) } else { 1 };
+        let all: Vec<u64> = draws.collect();
+        let pass = |draws: &[u64]| {
+            let logits = self.logits_of(images.clone(), draws);
+            (0..draws.len()).map(move |k| logits.clone().slice([k * n..(k + 1) * n])).collect::<Vec<_>>()
+        };
+        all.chunks(together).flat_map(pass).collect()
     }
 
     fn is_random(&self) -> bool {

@@ -76,5 +76,6 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 mod black;
 mod deployed;
 mod oracles;
+mod sources;
 mod suites;
 mod white;

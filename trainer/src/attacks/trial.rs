@@ -3,7 +3,7 @@
 use super::found::norms;
 use super::journal::Step;
 use super::target::OnBatch;
-use super::{Estimator, NetTarget, Oracle, Planned, Results, Suite, Target, Watch};
+use super::{Cost, NetTarget, Oracle, Planned, Results, Sources, Suite, Target, Watch};
 use crate::data::Images;
 use crate::methods::Batch;
 use crate::nets::NetSpec;
@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 
 /// A suite, what it attacks, and on what.
 pub(super) struct Trial<'a> {
-    pub(super) suite: &'a Suite,
+    pub(super) suite: &'a Suite<'a>,
     pub(super) target: NetTarget<'a>,
     pub(super) images: &'a Images,
     pub(super) device: &'a Device,
@@ -53,9 +53,31 @@ pub(crate) fn plain_batch(
 }
 
 impl Trial<'_> {
-    fn oracle<'t>(&self, target: &'t dyn Target, estimator: Option<Estimator>) -> Oracle<'t> {
-        let Suite { draws, votes, estimator: usual, .. } = *self.suite;
-        Oracle::new(target, draws, votes, estimator.unwrap_or(usual))
+    /// What a decision is asked of.
+    fn judge<'t>(&self, target: &'t dyn Target) -> Oracle<'t> {
+        let Suite { draws, votes, estimator, .. } = *self.suite;
+        Oracle::new(target, draws, votes, estimator)
+    }
+
+    /// An attack's end on images `ids`, and which of them it thinks broken.
+    fn crafted(
+        &self,
+        planned: &Planned,
+        (target, ids): (&OnBatch, &[u32]),
+        (batch, labels): (&Batch, &[i32]),
+        epsilon: f64,
+    ) -> (Tensor<4>, Vec<bool>, Cost) {
+        let Suite { draws, votes, estimator, .. } = *self.suite;
+        let watch = self.watch;
+        let given: Vec<OnBatch> =
+            self.suite.sources.iter().map(|target| OnBatch { target: *target, ids, watch }).collect();
+        let given: Vec<&dyn Target> = given.iter().map(|s| s as &dyn Target).collect();
+        let substitute = self.suite.substitute.map(|target| OnBatch { target, ids, watch });
+        let substitute = substitute.as_ref().map(|s| s as &dyn Target);
+        let (draws, estimator) = (planned.draws.unwrap_or(draws), planned.estimator.unwrap_or(estimator));
+        let oracle = Oracle::new(target, draws, votes, estimator).with(Sources { given: &given, substitute });
+        let (x, found) = planned.attack.run(&oracle, batch, labels, epsilon);
+        (x, found, oracle.cost())
     }
 
     fn on<'t>(&'t self, ids: &'t [u32]) -> OnBatch<'t> {
@@ -70,7 +92,7 @@ impl Trial<'_> {
     pub(super) fn clean(&self, ids: &[u32]) -> Step {
         let (batch, labels) = self.batch(ids);
         let target = self.on(ids);
-        let oracle = self.oracle(&target, None);
+        let oracle = self.judge(&target);
         let wrong = oracle.fooled(&batch.images, &labels);
         Step { found: wrong.iter().map(|w| w.then_some(0.0)).collect(), cost: oracle.cost() }
     }
@@ -79,12 +101,11 @@ impl Trial<'_> {
     pub(super) fn attacked(&self, planned: &Planned, epsilon: Option<f64>, ids: &[u32]) -> Step {
         let (batch, labels) = self.batch(ids);
         let target = self.on(ids);
-        let oracle = self.oracle(&target, planned.estimator);
         let epsilon = epsilon.unwrap_or(f64::INFINITY);
-        let (x, found) = planned.attack.run(&oracle, &batch, &labels, epsilon);
+        let (x, found, cost) = self.crafted(planned, (&target, ids), (&batch, &labels), epsilon);
         let confirmed = self.confirmed(&target, (&batch, &labels), &x, epsilon);
         let found = found.iter().zip(confirmed).map(|(found, at)| at.filter(|_| *found)).collect();
-        Step { found, cost: oracle.cost() }
+        Step { found, cost }
     }
 
     /// For each image that is within the ball and given another class by fresh draws its distance.
@@ -96,7 +117,7 @@ impl Trial<'_> {
         epsilon: f64,
     ) -> Vec<Option<f32>> {
         let at = norms(self.suite.norm, x.clone() - batch.images.clone());
-        let oracle = self.oracle(target, None);
+        let oracle = self.judge(target);
         // Past the draws that any attack has seen.
         oracle.skip(1 << 32);
         let fooled = oracle.fooled(&x.clone().clamp(0.0, 1.0), labels);
@@ -109,10 +130,9 @@ impl Trial<'_> {
         let (batch, labels) = self.batch(ids);
         let target = self.on(ids);
         let epsilon = epsilon.unwrap_or(f64::INFINITY);
-        let oracle = self.oracle(&target, planned.estimator);
-        let (x, found) = planned.attack.run(&oracle, &batch, &labels, epsilon);
+        let (x, found, _) = self.crafted(planned, (&target, ids), (&batch, &labels), epsilon);
         let confirmed = self.confirmed(&target, (&batch, &labels), &x, epsilon);
-        let classes = self.oracle(&target, None).classes(&x);
+        let classes = self.judge(&target).classes(&x);
         let rows = |t: &Tensor<4>| -> Vec<Vec<f32>> {
             let flat: Vec<f32> = t.clone().into_data().iter::<f32>().collect();
             flat.chunks(flat.len() / ids.len()).map(<[f32]>::to_vec).collect()
@@ -128,7 +148,7 @@ impl Trial<'_> {
     }
 }
 
-impl Suite {
+impl Suite<'_> {
     /// The nearest adversarial images of up to `limit` images that are broken within `epsilon`, the first ones; each attack is
     /// run again on its own.
     #[must_use]

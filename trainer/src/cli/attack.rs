@@ -3,9 +3,12 @@
 mod report;
 mod screen;
 mod sheet;
+mod sources;
 
 use super::{device, evaluate};
-use crate::attacks::{ATTACKS, Deployed, Entry, Estimator, NetTarget, Norm, Progress, Suite, attack, suite};
+use crate::attacks::{
+    ATTACKS, Deployed, Entry, Estimator, NetTarget, Norm, Planned, Progress, Suite, attack, suite,
+};
 use crate::error::Error;
 use crate::export::{sha256, write_whole};
 use crate::nets::NetSpec;
@@ -16,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// Images attacked at a time.
 const BATCH: usize = 100;
 
+/// Draws in each gradient (Croce and Hein 2020, the suite `rand`).
+const DRAWS: u32 = 20;
+
 /// Arguments of `attack`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -25,6 +31,7 @@ const BATCH: usize = 100;
   ringfence-trainer attack runs/pni --draws 64
   ringfence-trainer attack runs/c10 --sigma 0.25 --norm l2 --epsilon 0.5 --attacks pgd-20 --draws 64 --max 100
   ringfence-trainer attack runs/c10 --rfm c10.rfm --attacks pgd-20,square,hopskipjump
+  ringfence-trainer attack runs/c10 --source runs/other,runs/third --attacks transfer,ensemble,substitute --max 500
 
 `ringfence-trainer attacks` lists the attacks. Each attack runs on the images that those before it left; the last lines are
 the worst case over all, with 95 % intervals. With --json the steps done are kept in FILE.partial until the report is complete.")]
@@ -46,9 +53,9 @@ pub struct Args {
     /// Attack the smoothed classifier of this deviation of noise; 0: the network itself
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     sigma: f32,
-    /// Draws of a randomised classifier in each gradient
-    #[arg(long, default_value_t = 20)]
-    draws: u32,
+    /// Draws of a randomised classifier in each gradient; each attack's own number, or 20, if not given
+    #[arg(long)]
+    draws: Option<u32>,
     /// Draws whose votes make each of its decisions
     #[arg(long, default_value_t = 100)]
     votes: u32,
@@ -58,6 +65,9 @@ pub struct Args {
     /// Attack this compiled model: its integers decide, the checkpoint gives the gradients
     #[arg(long, value_name = "FILE")]
     rfm: Option<PathBuf>,
+    /// Other checkpoints that `transfer` and `ensemble` craft images on
+    #[arg(long, value_name = "RUN", value_delimiter = ',')]
+    source: Vec<PathBuf>,
     /// Data set; the one it was trained on by default
     #[arg(long)]
     data: Option<String>,
@@ -102,7 +112,7 @@ pub(super) fn length(text: &str) -> Result<f64, Error> {
 }
 
 /// The suite that the arguments ask for.
-fn asked(args: &Args) -> Result<Suite, Error> {
+fn asked(args: &Args) -> Result<Suite<'static>, Error> {
     let norm = norm(&args.norm)?;
     let epsilons = args.epsilon.iter().map(|text| length(text)).collect::<Result<_, _>>()?;
     if !(args.sigma.is_finite() && args.sigma >= 0.0) {
@@ -112,15 +122,24 @@ fn asked(args: &Args) -> Result<Suite, Error> {
         Some(name) => suite(name, norm)?,
         None => args.attacks.iter().map(|name| attack(name, norm)).collect::<Result<_, _>>()?,
     };
+    // A number that was given holds for all.
+    let planned = |e: &&Entry| {
+        let planned = e.planned(norm);
+        Planned { draws: planned.draws.filter(|_| args.draws.is_none()), ..planned }
+    };
+    let attacks: Vec<Planned> = entries.iter().map(planned).collect();
+    sources::check(&attacks, &args.source)?;
     Ok(Suite {
-        attacks: entries.iter().map(|e| e.planned(norm)).collect(),
+        attacks,
         norm,
         epsilons,
-        draws: args.draws,
+        draws: args.draws.unwrap_or(DRAWS),
         votes: args.votes,
         estimator: args.estimator,
         seed: args.seed,
         batch: BATCH,
+        sources: &[],
+        substitute: None,
     })
 }
 
@@ -152,9 +171,25 @@ pub fn run(args: &Args) -> Result<(), Error> {
         sigma: args.sigma,
         deployed: deployed.as_ref().map(|(d, _)| d),
     };
-    let network = checkpoint::fingerprint(&folder, &state.net)?;
-    let model = deployed.as_ref().map(|(_, hash)| hash.clone());
-    let settings = settings(args, &suite, (network, model), (&spec, images.len()));
+    let others = sources::read(&args.source, &state.net, &device)?;
+    let source_targets = sources::targets(&others, &target);
+    let data = (spec.as_str(), images.len());
+    let imitation = sources::imitate(&suite.attacks, (&target, &state), data, suite.votes, &device)?;
+    let substitute = imitation.as_ref().map(|(i, _)| NetTarget {
+        net: &i.net,
+        spec: &i.spec,
+        sigma: 0.0,
+        deployed: None,
+        ..target
+    });
+    let suite = Suite { sources: &source_targets, substitute, ..suite };
+    let hashes = report::Hashes {
+        network: checkpoint::fingerprint(&folder, &state.net)?,
+        model: deployed.as_ref().map(|(_, hash)| hash.clone()),
+        sources: others.iter().map(|s| s.fingerprint.clone()).collect(),
+    };
+    let told = imitation.as_ref().map(|(_, told)| told.clone());
+    let settings = settings(args, &suite, (hashes, told), data);
     let mut progress = match &args.json {
         Some(file) => Progress::open(&partial(file), &report::head(&settings)?, args.resume)?,
         None => Progress::default(),
@@ -199,14 +234,14 @@ fn deployed(file: &Path, spec: &NetSpec, sigma: f32) -> Result<(Deployed, String
 
 fn settings<'a>(
     args: &'a Args,
-    suite: &'a Suite,
-    (network, model): (String, Option<String>),
+    suite: &'a Suite<'_>,
+    (hashes, substitute): (report::Hashes, Option<sources::Told>),
     (data, images): (&'a str, usize),
 ) -> report::Settings<'a> {
     report::Settings {
         program: env!("CARGO_PKG_VERSION"),
-        network,
-        model,
+        hashes,
+        substitute,
         data,
         images,
         norm: suite.norm,

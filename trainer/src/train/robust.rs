@@ -14,7 +14,12 @@ pub fn robust_accuracy(target: &NetTarget, images: &Images, attack: &Pgd, device
     let pgd = Pgd { steps: 10, step: attack.epsilon / 4.0, start: Start::Uniform, ..*attack };
     let ascent = Ascent { pgd, loss: Loss::CrossEntropy, aim: Aim::Away, restarts: 1 };
     let suite = Suite {
-        attacks: vec![Planned { name: "pgd-10", attack: Attack::Ascent(ascent), estimator: None }],
+        attacks: vec![Planned {
+            name: "pgd-10",
+            attack: Attack::Ascent(ascent),
+            estimator: None,
+            draws: None,
+        }],
         norm: attack.norm,
         epsilons: vec![attack.epsilon],
         draws: 1,
@@ -22,6 +27,8 @@ pub fn robust_accuracy(target: &NetTarget, images: &Images, attack: &Pgd, device
         estimator: Estimator::Loss,
         seed: target.seed,
         batch: 100,
+        sources: &[],
+        substitute: None,
     };
     let Ok(results) = suite.run(target, (images, IMAGES), device, &mut (), &());
     results.outcomes.first().map_or(0.0, |outcome| outcome.robust)

@@ -335,9 +335,12 @@ fn rewound_draws_come_again() {
 
 #[test]
 fn attacks_on_smoothed_classifiers_bring_their_estimator() {
-    let of = |name, norm| attack(name, norm).unwrap().planned(norm).estimator;
-    assert_eq!(of("epgd", Norm::Linf), Some(Estimator::Loss));
-    assert_eq!(of("smoothadv-pgd", Norm::L2), Some(Estimator::Probability));
-    assert_eq!(of("smoothadv-ddn", Norm::L2), Some(Estimator::Probability));
-    assert_eq!(of("pgd-20", Norm::Linf), None);
+    let of = |name, norm| {
+        let planned = attack(name, norm).unwrap().planned(norm);
+        (planned.estimator, planned.draws)
+    };
+    assert_eq!(of("epgd", Norm::Linf), (Some(Estimator::Loss), Some(8)));
+    assert_eq!(of("smoothadv-pgd", Norm::L2), (Some(Estimator::Probability), Some(32)));
+    assert_eq!(of("smoothadv-ddn", Norm::L2), (Some(Estimator::Probability), Some(32)));
+    assert_eq!(of("pgd-20", Norm::Linf), (None, None));
 }

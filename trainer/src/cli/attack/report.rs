@@ -1,5 +1,6 @@
 //! What `attack` says at the end, to people and in the file of `--json`.
 
+use super::sources::Told;
 use crate::attacks::{Attack, Estimator, Norm, Outcome, Planned, Record, Results, Suite, clopper_pearson_95};
 use crate::error::Error;
 use serde::Serialize;
@@ -9,11 +10,12 @@ use serde::Serialize;
 pub struct Settings<'a> {
     /// Version of the program.
     pub program: &'static str,
-    /// Hash of the network.
-    pub network: String,
-    /// Hash of the model file that decides in its place.
+    /// Hashes of all networks.
+    #[serde(flatten)]
+    pub hashes: Hashes,
+    /// The network that imitates this one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
+    pub substitute: Option<Told>,
     /// The data set.
     pub data: &'a str,
     /// How many of its test images.
@@ -40,6 +42,19 @@ pub struct Settings<'a> {
     pub attacks: Vec<Row>,
 }
 
+/// Which networks they were.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hashes {
+    /// The network.
+    pub network: String,
+    /// The model file that decides in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Those that images are crafted on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+}
+
 /// An attack and its numbers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -49,11 +64,14 @@ pub struct Row {
     /// Where it is not the suite's.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimator: Option<Estimator>,
+    #[serde(rename = "gradient_draws", skip_serializing_if = "Option::is_none")]
+    draws: Option<u32>,
 }
 
 /// The attacks of a suite.
-pub fn rows(suite: &Suite) -> Vec<Row> {
-    suite.attacks.iter().map(|&Planned { name, attack, estimator }| Row { name, attack, estimator }).collect()
+pub fn rows(suite: &Suite<'_>) -> Vec<Row> {
+    let row = |&Planned { name, attack, estimator, draws }: &Planned| Row { name, attack, estimator, draws };
+    suite.attacks.iter().map(row).collect()
 }
 
 #[derive(Debug, Serialize)]
