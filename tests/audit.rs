@@ -5,7 +5,7 @@
 use ringfence_runtime::certificate::Radius;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use ringfence::audit::search::{Boundary, Climb, Square};
+use ringfence::audit::search::{Boundary, Climb, Square, all};
 use ringfence::audit::{
     AuditError, Ball, Effort, Finding, Judge, Oracle, Outcome, Random, Search, Target, Task, attack,
 };
@@ -54,7 +54,7 @@ fn attacked(plane: &mut Plane, radius: f64, queries: u32, key: u8) -> Finding {
     let others = [vec![128; 16], across];
     let task = Task { ball, class: 0, shape: SHAPE, others: &others };
     let effort = Effort { queries, votes: 400 };
-    attack(plane, &task, effort, &Judge::new().unwrap(), &mut Random::new([key; 32], 0)).unwrap()
+    attack(plane, &task, &all(), effort, &Judge::new().unwrap(), &mut Random::new([key; 32], 0)).unwrap()
 }
 
 #[test]

@@ -75,18 +75,18 @@ pub struct Finding {
     pub queries: u32,
 }
 
-/// Attacks one certificate with every search in turn, each with an equal share of the queries.
+/// Attacks one certificate with each of `searches` in turn, all with an equal share of the queries.
 ///
 /// # Errors
 /// The target gave no votes.
 pub fn attack(
     target: &mut dyn Target,
     task: &Task<'_>,
+    searches: &[&dyn Search],
     effort: Effort,
     judge: &Judge,
     random: &mut Random,
 ) -> Result<Finding, AuditError> {
-    let searches = search::all();
     let mut oracle = Oracle::new(target, task, effort.votes);
     let (mut outcome, mut judged) = (Outcome::Held, None);
     for (index, search) in searches.iter().enumerate() {

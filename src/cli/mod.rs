@@ -5,7 +5,7 @@
 //! it from running.
 
 mod aligned;
-mod audit;
+pub mod audit;
 mod bench;
 mod certify;
 mod compile;

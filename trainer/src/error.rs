@@ -56,6 +56,9 @@ pub enum Error {
     /// The integer network could not be run.
     #[error("integer network: {0}")]
     Integer(String),
+    /// The audit of certificates could not go on.
+    #[error("{0}")]
+    Audit(String),
     /// No CUDA device can be used.
     #[error("--device {device}: {reason}")]
     Device {

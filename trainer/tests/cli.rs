@@ -184,6 +184,11 @@ fn attacks_write_what_they_leave() {
     assert!(error(&["attack", run, "--attacks", "nattack", "--norm", "l2"]).contains("works in linf"));
     assert!(error(&["attack", run, "--epsilon", "8/255,0"]).contains("--epsilon 0"));
     assert!(error(&["attack", run, "--resume"]).contains("--json"));
+    assert!(error(&["attack", run, "--attacks", "transfer"]).contains("--source"));
+    assert!(error(&["attack", run, "--attacks", "substitute"]).contains("150 more to start from"));
+    let transferred =
+        trainer(&["attack", run, "--max", "4", "--attacks", "transfer,ensemble", "--source", run]);
+    assert!(transferred.status.success(), "{}", String::from_utf8_lossy(&transferred.stderr));
 }
 
 /// A report that cannot be put in its place leaves its progress; what is cut from that is done again.
@@ -269,5 +274,26 @@ fn diagnosed(run: &str, onnx: &[u8], folder: &Path) {
     assert_eq!(named("D17")["evidence"]["share of equal classes"], 1.0);
     assert_eq!((&report["images"], &report["schema"]), (&4.into(), &"ringfence.diagnosis/1".into()));
     assert!(error(&["diagnose", run, "--rfm", "none.rfm"]).contains("none.rfm"));
+    audited(run, rfm, &data);
     assert!(error(&["attack", run, "--rfm", json]).contains(json));
+}
+
+/// Certificates of the compiled model are attacked with the gradients of the checkpoint.
+fn audited(run: &str, rfm: &str, data: &str) {
+    let audit = |more: &[&str]| {
+        let common =
+            ["audit", rfm, "--network", run, "--data", data, "--max", "3", "--n0", "20", "--n", "50"];
+        let effort = ["--queries", "20", "--draws", "2", "--seed", "5eed", "--json"];
+        trainer(&[&common[..], &effort, more].concat())
+    };
+    let output = audit(&["--attacks", "smoothadv-pgd,epgd"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let searches = summary["summary"]["settings"]["searches"].as_array().unwrap();
+    let names: Vec<&str> = searches.iter().map(|s| s.as_str().unwrap().split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["smoothadv-pgd", "epgd", "square", "boundary", "climb"]);
+    let refused = String::from_utf8(audit(&["--attacks", "x"]).stderr).unwrap();
+    assert!(refused.contains("smoothadv-ddn"), "{refused}");
+    assert!(error(&["audit", "--network", run]).contains(".rfm"));
 }

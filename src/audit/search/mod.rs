@@ -23,10 +23,15 @@ pub struct Task<'c> {
     pub others: &'c [Vec<u8>],
 }
 
-/// A search for an image of the ball that has another class.
-pub trait Search {
+/// A search for an image of the ball that has another class; asked from several threads.
+pub trait Search: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+
+    /// Its name with all that its results depend on beside the task.
+    fn settings(&self) -> String {
+        self.name().to_owned()
+    }
 
     /// Asks until [`Oracle::score`] has no answer left, or there is nothing left to try.
     ///

@@ -19,7 +19,7 @@ use super::seed::SeedPlan;
 use super::tables::Terms;
 use super::voting::ComputeArgs;
 use super::{CliError, to_json};
-use crate::audit::Effort;
+use crate::audit::{Effort, Search, search};
 use crate::report::Method;
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ test of fresh votes names another class than the certificate. Exit code 1: more 
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
-    model: Option<String>,
+    pub model: Option<String>,
     /// Samples that select the class of a certificate
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     n0: u32,
@@ -89,6 +89,14 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 /// # Errors
 /// [`CliError::CheckFailed`] for more violations than alpha allows; anything that keeps the run from ending.
 pub fn run(args: Args) -> Result<(), CliError> {
+    run_with(&args, &search::all())
+}
+
+/// Runs the verb with other searches: those of programs that know the network's gradients.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_with(args: &Args, searches: &[&dyn Search]) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
     let model = file.parse()?;
     let data = args.images.open()?;
@@ -99,7 +107,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let terms = Terms::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let effort = Effort { queries: args.queries, votes: args.votes };
-    let settings = Settings::new(&request, effort, args.inflate_radius, seeds.given_hex());
+    let settings = Settings::new(&request, (searches, effort), args.inflate_radius, seeds.given_hex());
     let (mut log, mut rows) = Log::open(args.out.as_deref(), args.resume, args.json, &settings)?;
     let done: HashSet<usize> = rows.iter().map(|row| row.idx).collect();
     let pending: Vec<usize> =
@@ -110,6 +118,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         model: &model,
         request: &request,
         terms: &terms,
+        searches,
         effort,
         seeds,
         inflate: args.inflate_radius,
@@ -121,5 +130,5 @@ pub fn run(args: Args) -> Result<(), CliError> {
         Ok(())
     })?;
     bar.finish_and_clear();
-    Ending { args: &args, settings: &settings, request: &request, rows: &rows }.conclude(&mut log)
+    Ending { args, settings: &settings, request: &request, rows: &rows }.conclude(&mut log)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Effort;
+use crate::audit::{Effort, Search};
 use crate::cli::request::Request;
 use crate::report::Method;
 
@@ -19,12 +19,19 @@ pub(super) struct Settings {
     pub queries: u32,
     pub votes: u32,
     pub inflate_radius: f64,
+    /// The searches, in order, with what their results depend on.
+    pub searches: Vec<String>,
     /// The given seed, or none for randomness from the operating system.
     pub seed: Option<String>,
 }
 
 impl Settings {
-    pub fn new(request: &Request<'_>, effort: Effort, inflate_radius: f64, seed: Option<String>) -> Self {
+    pub fn new(
+        request: &Request<'_>,
+        (searches, effort): (&[&dyn Search], Effort),
+        inflate_radius: f64,
+        seed: Option<String>,
+    ) -> Self {
         Self {
             model_sha256: request.model_sha256.clone(),
             data: request.data.spec(),
@@ -36,6 +43,7 @@ impl Settings {
             queries: effort.queries,
             votes: effort.votes,
             inflate_radius,
+            searches: searches.iter().map(|search| search.settings()).collect(),
             seed,
         }
     }

@@ -8,7 +8,7 @@ use ringfence_runtime::certificate::{Lookup, Outcome as Certified, Radius, concl
 use ringfence_runtime::smooth::{Image, Purpose, Seed, Smoother};
 
 use super::row::{AuditRow, Result as RowResult};
-use crate::audit::{self, Ball, Effort, Finding, Judge, Outcome, Random, Smoothed, Task};
+use crate::audit::{self, Ball, Effort, Finding, Judge, Outcome, Random, Search, Smoothed, Task};
 use crate::cli::CliError;
 use crate::cli::request::Request;
 use crate::cli::seed::{SeedPlan, to_hex};
@@ -24,6 +24,7 @@ pub(super) struct Job<'j> {
     pub model: &'j Model<'j>,
     pub request: &'j Request<'j>,
     pub terms: &'j Terms<'j>,
+    pub searches: &'j [&'j dyn Search],
     pub effort: Effort,
     pub seeds: SeedPlan,
     /// Factor on every radius.
@@ -118,7 +119,8 @@ impl Job<'_> {
         let others = self.others(label, &mut attacker)?;
         let task = Task { ball, class: certificate.class, shape, others: &others };
         let mut target = Smoothed::new(smoother, Random::new(key, 1));
-        let finding = audit::attack(&mut target, &task, self.effort, judge, &mut attacker).map_err(failed)?;
+        let finding = audit::attack(&mut target, &task, self.searches, self.effort, judge, &mut attacker);
+        let finding = finding.map_err(failed)?;
         Ok(filled(row, &ball, finding))
     }
 

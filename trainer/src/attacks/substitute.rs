@@ -115,7 +115,7 @@ impl Substitute {
             let on = OnBatch { target: *target, ids: &ids, watch: &() };
             let oracle = Oracle::new(&on, 1, votes, Estimator::Loss);
             oracle.skip(DRAWS);
-            points.classes.extend(oracle.classes(&points.images.clone().slice([next..end])));
+            points.classes.extend(oracle.classes(&points.images.clone().narrow(0, next, end - next)));
             *cost += oracle.cost();
             next = end;
         }
@@ -156,7 +156,7 @@ impl Substitute {
         let mut next = 0;
         while next < more {
             let end = (next + self.batch).min(more);
-            let x = points.images.clone().slice([next..end]);
+            let x = points.images.clone().narrow(0, next, end - next);
             let watched = x.clone().autodiff().require_grad();
             let y = labels_of(points.classes.get(next..end).unwrap_or_default(), &watched);
             let logits = net.forward(spec, watched.clone(), Pass { path: target.path, draw: None });

@@ -87,7 +87,7 @@ impl Target for OnBatch<'_> {
         let all: Vec<u64> = draws.collect();
         let pass = |draws: &[u64]| {
             let logits = self.logits_of(images.clone(), draws);
-            (0..draws.len()).map(move |k| logits.clone().slice([k * n..(k + 1) * n])).collect::<Vec<_>>()
+            (0..draws.len()).map(move |k| logits.clone().narrow(0, k * n, n)).collect::<Vec<_>>()
         };
         all.chunks(together).flat_map(pass).collect()
     }

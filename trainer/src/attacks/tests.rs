@@ -75,7 +75,9 @@ fn ascent_reaches_the_best_point_of_a_linear_function() {
 
 mod black;
 mod deployed;
+mod latent;
 mod oracles;
+mod search;
 mod sources;
 mod suites;
 mod white;

@@ -214,7 +214,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
 }
 
 /// The model file at `file` with its hash.
-fn deployed(file: &Path, spec: &NetSpec, sigma: f32) -> Result<(Deployed, String), Error> {
+pub(super) fn deployed(file: &Path, spec: &NetSpec, sigma: f32) -> Result<(Deployed, String), Error> {
     let bytes = std::fs::read(file).map_err(Error::file(file))?;
     let hash = sha256(&bytes);
     let named = |error| match error {

@@ -1,6 +1,7 @@
-//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `diagnose`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `audit`, `diagnose`, `export`.
 
 mod attack;
+mod audit;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
@@ -37,6 +38,9 @@ enum Command {
     Attack(attack::Args),
     /// List attacks
     Attacks,
+    /// Attack certificates with gradients: look inside each certified ball for an image of another class
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Box<audit::Args>),
     /// Check whether a checkpoint's robust accuracy can be believed
     Diagnose(Box<diagnose::Args>),
     /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
@@ -58,6 +62,10 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
             let failed = with_threads(args.threads, || diagnose::run(&args))?;
             return Ok(if failed { Outcome::CheckFailed } else { Outcome::Done });
         }
+        Command::Audit(args) => {
+            let holds = audit::run(&args)?;
+            return Ok(if holds { Outcome::Done } else { Outcome::CheckFailed });
+        }
         Command::Attacks => {
             attack::list();
             Ok(())
@@ -72,7 +80,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
 pub enum Outcome {
     /// As it should.
     Done,
-    /// `diagnose --strict` found a check that fails.
+    /// `diagnose --strict` found a check that fails, or `audit` more violated certificates than alpha allows.
     CheckFailed,
 }
 

@@ -41,8 +41,8 @@ impl Dataset for Labelled {
 }
 
 pub(super) struct Bench {
-    net: Network,
-    spec: NetSpec,
+    pub(super) net: Network,
+    pub(super) spec: NetSpec,
     pub(super) images: Images,
 }
 
