@@ -1,5 +1,6 @@
 //! `attack` and `attacks`.
 
+mod images;
 mod report;
 mod screen;
 mod sheet;
@@ -86,6 +87,9 @@ pub struct Args {
     /// Also draw up to ten broken images, what was added, and the sum, to this PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
+    /// Also write all images, broken where the largest size breaks them, to this file, which `ringfence profile --attacked` reads
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
     /// Threads; 0: one for every core
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
@@ -198,17 +202,23 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let screen = screen::Screen::default();
     let results = suite.run(&target, (&images, images.len()), &device, &mut progress, &screen)?;
     report::print(suite.norm, &results);
-    let examples = args.sheet.as_ref().map(|_| {
+    let limit = if args.images.is_some() { images.len() } else { sheet::LIMIT };
+    let examples = (args.sheet.is_some() || args.images.is_some()).then(|| {
         let largest = suite.epsilons.iter().copied().fold(0.0, f64::max);
-        suite.examples(&target, &images, &device, &results, (largest, sheet::LIMIT))
+        suite.examples(&target, &images, &device, &results, (largest, limit))
     });
+    let examples = examples.unwrap_or_default();
     deployed.map_or(Ok(()), |(deployed, _)| deployed.check())?;
     if let Some(file) = &args.json {
         write_whole(file, report::json(&settings, &results)?.as_bytes())?;
         progress.remove()?;
     }
-    if let Some((file, examples)) = args.sheet.as_ref().zip(examples) {
-        sheet::write(file, &examples, state.net.input, &state.net.classes)?;
+    if let Some(file) = &args.sheet {
+        let shown = examples.get(..sheet::LIMIT).unwrap_or(&examples);
+        sheet::write(file, shown, state.net.input, &state.net.classes)?;
+    }
+    if let Some(file) = &args.images {
+        images::write(file, &images, &examples)?;
     }
     Ok(())
 }
