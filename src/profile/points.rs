@@ -159,7 +159,8 @@ impl Outcome {
     }
 
     fn average(&self) -> f64 {
-        let sum: f64 = self.right.iter().copied().map(in_pixels).sum();
+        // Not `sum`: that of nothing is -0.
+        let sum = self.right.iter().copied().map(in_pixels).fold(0.0, |sum, radius| sum + radius);
         sum / self.images.max(1) as f64
     }
 

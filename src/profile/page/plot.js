@@ -1,7 +1,7 @@
 // Plots as SVG: line plots and bars over one frame, with values under the pointer and series that can be switched off.
 
 const NS = "http://www.w3.org/2000/svg";
-const FRAME = { width: 640, height: 380, left: 62, right: 14, top: 12, bottom: 52 };
+const FRAME = { width: 640, height: 380, left: 62, right: 26, top: 12, bottom: 52 };
 
 function make(tag, attributes, parent) {
   const node = document.createElementNS(NS, tag);
