@@ -185,6 +185,14 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         draw: impl Fn(&mut Smoother<'m, 'a, 's>, Range<u32>) -> Result<S, Error> + Sync,
         add: impl Fn(&mut S, &S) + Sync,
     ) -> Result<S, CliError> {
+        let failed = |error| CliError::failed("votes", error);
+        if samples.is_empty() {
+            return Err(failed(Error::NoSamples));
+        }
+        // Nobody to share with: no other thread has to wake up.
+        if let [smoother] = &mut self.smoothers[..] {
+            return draw(smoother, samples).map_err(failed);
+        }
         let parts = 8 * self.smoothers.len();
         let share = samples.len().div_ceil(parts).next_multiple_of(self.batch) as u32;
         let next = AtomicU32::new(samples.start);
@@ -203,10 +211,10 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         let sums: Result<Vec<Option<S>>, Error> =
             self.pool.install(|| smoothers.par_iter_mut().with_max_len(1).map(work).collect());
         let mut total = None;
-        for sum in sums.map_err(|error| CliError::failed("votes", error))?.into_iter().flatten() {
+        for sum in sums.map_err(failed)?.into_iter().flatten() {
             merge(&mut total, sum, &add);
         }
-        total.ok_or_else(|| CliError::failed("votes", Error::NoSamples))
+        total.ok_or_else(|| failed(Error::NoSamples))
     }
 }
 
