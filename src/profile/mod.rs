@@ -29,5 +29,5 @@ pub use latency::{Latency, Timing};
 pub use levels::Levels;
 pub use page::html;
 pub use points::{Certified, Point, Share, Shares, VoteShare, points};
-pub use row::{Ballot, ProfileRow, Set};
+pub use row::{ProfileRow, Rule, Set};
 pub use text::text;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::anytime::{Anytime, AnytimePoint};
 use super::grid::Grid;
 use super::levels::Levels;
-use super::row::{Ballot, ProfileRow, Set};
+use super::row::{ProfileRow, Rule, Set};
 use crate::report::wilson_95;
 
 /// A share of images.
@@ -39,7 +39,7 @@ impl Share {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VoteShare {
     /// How samples elect.
-    pub vote: Ballot,
+    pub vote: Rule,
     /// Right answers, of the images of the data set.
     pub clean: Share,
     /// Right answers, of the attacked images; none if there are none.
@@ -102,12 +102,12 @@ pub struct Point {
 #[must_use]
 pub fn points(
     rows: &[ProfileRow],
-    (grid, ballots, radii): (&Grid, &[Ballot], &[f64]),
+    (grid, rules, radii): (&Grid, &[Rule], &[f64]),
     levels: &mut Levels,
     anytime: Option<&Anytime>,
 ) -> Vec<Point> {
     let point = |(index, &n): (usize, &u32)| {
-        let votes = ballots.iter().map(|&vote| {
+        let votes = rules.iter().map(|&vote| {
             let (clean, attacked) =
                 both(rows, |row| row.elected(vote).get(index).is_some_and(|&class| class == row.label));
             VoteShare { vote, clean, attacked }

@@ -9,7 +9,7 @@ use super::anytime::Stopped;
 /// How samples elect a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Ballot {
+pub enum Rule {
     /// Each sample gives one vote to its class
     Prediction,
     /// Each sample gives its classes points by rank, each rank half of the one before
@@ -18,7 +18,7 @@ pub enum Ballot {
     Soft,
 }
 
-impl Ballot {
+impl Rule {
     /// The rule of the runtime.
     #[must_use]
     pub fn vote(self) -> Vote {
@@ -84,22 +84,22 @@ pub struct ProfileRow {
 impl ProfileRow {
     /// The classes that a rule elects, for each N; empty if the rule was not asked for.
     #[must_use]
-    pub fn elected(&self, ballot: Ballot) -> &[usize] {
-        match ballot {
-            Ballot::Prediction => &self.prediction,
-            Ballot::Weighted => &self.weighted,
-            Ballot::Soft => &self.soft,
+    pub fn elected(&self, rule: Rule) -> &[usize] {
+        match rule {
+            Rule::Prediction => &self.prediction,
+            Rule::Weighted => &self.weighted,
+            Rule::Soft => &self.soft,
         }
     }
 
     /// Whether every list has the length of the grid, those that need not be there aside.
     #[must_use]
-    pub fn fits(&self, ns: usize, ballots: &[Ballot]) -> bool {
-        let optional = |ballot| if ballots.contains(&ballot) { ns } else { 0 };
+    pub fn fits(&self, ns: usize, rules: &[Rule]) -> bool {
+        let optional = |rule| if rules.contains(&rule) { ns } else { 0 };
         self.prediction.len() == ns
             && self.counts.len() == ns
-            && self.weighted.len() == optional(Ballot::Weighted)
-            && self.soft.len() == optional(Ballot::Soft)
+            && self.weighted.len() == optional(Rule::Weighted)
+            && self.soft.len() == optional(Rule::Soft)
             && (self.seconds.is_empty() || self.seconds.len() == ns)
     }
 }

@@ -7,8 +7,11 @@ use tempfile::tempdir;
 
 use crate::{certify, profile::profile};
 
+/// A verb with more arguments.
+type Verb<'v> = &'v dyn Fn(&[&str]);
+
 /// Runs a verb in parts and at once; all files.
-fn run(folder: &Path, run: &dyn Fn(&[&str]), more: &[&str], name: &str) -> (Vec<String>, String) {
+fn run(folder: &Path, run: Verb<'_>, more: &[&str], name: &str) -> (Vec<String>, String) {
     let path = |part: &str| folder.join(format!("{name}.{part}")).to_str().unwrap().to_owned();
     let whole = path("whole");
     run(&[more, &["--out", &whole]].concat());
@@ -33,7 +36,7 @@ fn joined_parts_are_the_file_of_one_process() {
     let attacked = ["--max", "8", "--untimed", "--attacked", attacked.to_str().unwrap()];
     let certify = |args: &[&str]| drop(certify(args).ok());
     let profile = |args: &[&str]| drop(profile(args).ok());
-    let cases: [(&str, &dyn Fn(&[&str]), &[&str]); 4] = [
+    let cases: [(&str, Verb<'_>, &[&str]); 4] = [
         ("rows", &certify, &["--max", "10", "--untimed"]),
         ("skip", &certify, &["--max", "7", "--skip", "3", "--untimed", "--single-stage"]),
         ("json", &certify, &["--max", "8", "--untimed", "--json", "--threads", "2"]),

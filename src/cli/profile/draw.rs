@@ -6,9 +6,9 @@ use ringfence_runtime::smooth::{Image, Scores, Seed, Smoother, Vote, top};
 
 use crate::cli::CliError;
 use crate::cli::voting::Workers;
-use crate::profile::{Ballot, Grid};
+use crate::profile::{Grid, Rule};
 
-/// What samples say that were drawn together: their classes, and the sums of the votes that need more than classes.
+/// Classes of samples that were drawn together.
 #[derive(Clone, Debug)]
 struct Piece {
     start: u32,
@@ -36,47 +36,63 @@ pub(super) struct Elected {
     pub seconds: Vec<f64>,
 }
 
+/// Votes of the samples so far.
+struct Totals {
+    counts: Vec<u32>,
+    weighted: Scores,
+    soft: Scores,
+}
+
+impl Totals {
+    fn add(&mut self, heap: &Heap) {
+        for class in heap.pieces.iter().flat_map(|piece| &piece.classes) {
+            if let Some(count) = self.counts.get_mut(usize::from(*class)) {
+                *count += 1;
+            }
+        }
+        add(&mut self.weighted, &heap.weighted);
+        add(&mut self.soft, &heap.soft);
+    }
+}
+
+impl Elected {
+    fn new(samples: usize) -> Self {
+        let samples = Vec::with_capacity(samples);
+        let (prediction, counts, weighted, soft, seconds) = Default::default();
+        Self { prediction, counts, weighted, soft, samples, seconds }
+    }
+
+    /// What all samples up to here elect.
+    fn look(&mut self, totals: &Totals, rules: &[Rule]) {
+        let class = top(&totals.counts);
+        self.prediction.push(class);
+        self.counts.push(totals.counts.get(class).copied().unwrap_or(0));
+        if rules.contains(&Rule::Weighted) {
+            self.weighted.push(top(&totals.weighted));
+        }
+        if rules.contains(&Rule::Soft) {
+            self.soft.push(top(&totals.soft));
+        }
+    }
+}
+
 /// Draws up to the largest N. Threads meet at each N: there its votes are counted and its time ends.
 pub(super) fn elect(
     workers: &mut Workers<'_, '_, '_>,
     (image, seed): (&Image<'_>, &Seed),
-    (grid, ballots): (&Grid, &[Ballot]),
+    (grid, rules): (&Grid, &[Rule]),
     classes: usize,
 ) -> Result<Elected, CliError> {
     let start = Instant::now();
-    let mut elected = Elected {
-        prediction: Vec::new(),
-        counts: Vec::new(),
-        weighted: Vec::new(),
-        soft: Vec::new(),
-        samples: Vec::with_capacity(grid.largest() as usize),
-        seconds: Vec::new(),
-    };
-    let mut counts = vec![0_u32; classes];
-    let mut sums = [zeros(classes), zeros(classes)];
+    let mut elected = Elected::new(grid.largest() as usize);
+    let mut totals = Totals { counts: vec![0; classes], weighted: zeros(classes), soft: zeros(classes) };
     for segment in grid.segments() {
-        let mut heap = draw(workers, (image, seed), ballots, classes, segment)?;
-        heap.pieces.sort_unstable_by_key(|piece| piece.start);
-        for class in heap.pieces.iter().flat_map(|piece| &piece.classes) {
-            elected.samples.push(*class);
-            if let Some(count) = counts.get_mut(usize::from(*class)) {
-                *count += 1;
-            }
-        }
-        let class = top(&counts);
-        elected.prediction.push(class);
-        elected.counts.push(counts.get(class).copied().unwrap_or(0));
-        let votes = [
-            (Ballot::Weighted, &heap.weighted, &mut elected.weighted),
-            (Ballot::Soft, &heap.soft, &mut elected.soft),
-        ];
-        for ((ballot, scores, list), sum) in votes.into_iter().zip(&mut sums) {
-            add(sum, scores);
-            if ballots.contains(&ballot) {
-                list.push(top(sum));
-            }
-        }
+        let mut heap = draw(workers, (image, seed), rules, classes, segment)?;
+        totals.add(&heap);
+        elected.look(&totals, rules);
         elected.seconds.push(start.elapsed().as_secs_f64());
+        heap.pieces.sort_unstable_by_key(|piece| piece.start);
+        elected.samples.extend(heap.pieces.iter().flat_map(|piece| &piece.classes));
     }
     Ok(elected)
 }
@@ -84,11 +100,11 @@ pub(super) fn elect(
 fn draw(
     workers: &mut Workers<'_, '_, '_>,
     (image, seed): (&Image<'_>, &Seed),
-    ballots: &[Ballot],
+    rules: &[Rule],
     classes: usize,
     segment: std::ops::Range<u32>,
 ) -> Result<Heap, CliError> {
-    let (weighted, soft) = (ballots.contains(&Ballot::Weighted), ballots.contains(&Ballot::Soft));
+    let (weighted, soft) = (rules.contains(&Rule::Weighted), rules.contains(&Rule::Soft));
     let piece = |smoother: &mut Smoother<'_, '_, '_>, samples: std::ops::Range<u32>| {
         let mut piece = Piece { start: samples.start, classes: Vec::with_capacity(samples.len()) };
         let mut sums = [zeros(classes), zeros(classes)];

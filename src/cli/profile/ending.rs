@@ -49,7 +49,7 @@ impl Ending<'_> {
 
     fn document(&self, levels: &mut Levels) -> Result<Document, CliError> {
         let radii = self.args.radii();
-        let points = points(self.rows, (self.job.grid, self.job.ballots, &radii), levels, self.job.anytime);
+        let points = points(self.rows, (self.job.grid, self.job.rules, &radii), levels, self.job.anytime);
         let timings = self.timings()?;
         let wish = Wish { radius: self.args.target_radius, budget_ms: self.args.budget_ms };
         Ok(Document {

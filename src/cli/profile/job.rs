@@ -13,7 +13,7 @@ use crate::cli::CliError;
 use crate::cli::seed::{SeedPlan, parse_seed, to_hex};
 use crate::cli::voting::{Workers, arenas, batch_for};
 use crate::data::Dataset;
-use crate::profile::{Anytime, Ballot, Grid, ProfileRow, Set, Timing};
+use crate::profile::{Anytime, Grid, ProfileRow, Rule, Set, Timing};
 use crate::report::Generator;
 
 /// One way to compute.
@@ -55,7 +55,7 @@ pub(super) struct Images<'d> {
 pub(super) struct Job<'j> {
     pub model: &'j Model<'j>,
     pub grid: &'j Grid,
-    pub ballots: &'j [Ballot],
+    pub rules: &'j [Rule],
     pub anytime: Option<&'j Anytime>,
     pub seeds: SeedPlan,
     pub generator: Generator,
@@ -123,7 +123,7 @@ impl Job<'_> {
         seed: &Seed,
         workers: &mut Workers<'_, '_, '_>,
     ) -> Result<Elected, CliError> {
-        elect(workers, (image, seed), (self.grid, self.ballots), self.model.classes())
+        elect(workers, (image, seed), (self.grid, self.rules), self.model.classes())
     }
 
     /// Times another way on the images of the rows, one after another, until `limit` is over, and holds it to their votes.

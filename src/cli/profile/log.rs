@@ -8,7 +8,7 @@ use crate::cli::beside::{check_new, check_settings, write_settings};
 use crate::cli::lines::{Lines, line_bytes, whole_lines, wrong};
 use crate::cli::shard::Part;
 use crate::cli::{CliError, to_json};
-use crate::profile::{Ballot, ProfileRow};
+use crate::profile::{ProfileRow, Rule};
 use crate::report::Generator;
 
 /// Name and version of the rows.
@@ -23,7 +23,7 @@ pub(super) struct Settings {
     pub split: String,
     pub attacked: Option<String>,
     pub n: Vec<u32>,
-    pub votes: Vec<Ballot>,
+    pub votes: Vec<Rule>,
     pub alpha: f64,
     pub target_radius: Option<f64>,
     pub seed: Option<String>,

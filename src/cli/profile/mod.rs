@@ -25,7 +25,7 @@ use super::model_file::{ModelFile, check_fit};
 use super::seed::{SeedPlan, to_hex};
 use super::shard::{Part, Shard};
 use crate::data::{self, Dataset};
-use crate::profile::{Anytime, Ballot, Grid, Levels, Set};
+use crate::profile::{Anytime, Grid, Levels, Rule, Set};
 use crate::report::Generator;
 
 const EXAMPLES: &str = "\
@@ -61,7 +61,7 @@ pub struct Args {
         value_delimiter = ',',
         default_value = "prediction,weighted,soft"
     )]
-    votes: Vec<Ballot>,
+    votes: Vec<Rule>,
     /// Images that an attack made from those of the data set: records of one label byte and the image, channel by channel;
     /// the first M of them with --max
     #[arg(long, value_name = "FILE")]
@@ -146,11 +146,25 @@ impl Args {
         radii
     }
 
-    fn ballots(&self) -> Vec<Ballot> {
+    fn rules(&self) -> Vec<Rule> {
         let mut votes = self.votes.clone();
         votes.sort_unstable();
         votes.dedup();
         votes
+    }
+
+    /// What counts certify for each N, and the checkpoints of one radius if it is asked for.
+    fn certificates(&self, model: &Model<'_>, grid: &Grid) -> Result<(Levels, Option<Anytime>), CliError> {
+        let noise = model.noise();
+        let (sigma, tv_budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
+        let levels = Levels::new(grid, self.alpha, sigma, tv_budget)
+            .map_err(|error| CliError::failed("certificates", error))?;
+        let anytime = self
+            .target_radius
+            .map(|radius| Anytime::new(radius, grid.largest(), self.alpha, sigma, tv_budget))
+            .transpose()
+            .map_err(|error| CliError::failed("--target-radius", error))?;
+        Ok((levels, anytime))
     }
 
     fn settings(&self, model: &Model<'_>, job: &Job<'_>, all: &[Vec<usize>; 2]) -> Settings {
@@ -162,7 +176,7 @@ impl Args {
             split: self.images.split().to_string(),
             attacked: self.attacked.as_ref().map(|path| path.display().to_string()),
             n: job.grid.ns().to_vec(),
-            votes: job.ballots.to_vec(),
+            votes: job.rules.to_vec(),
             alpha: self.alpha,
             target_radius: self.target_radius,
             seed: job.seeds.given_hex(),
@@ -184,14 +198,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
     check_fit(&model, data.as_ref())?;
     let attacked = args.attacked.as_ref().map(|path| data::records_like(path, data.as_ref())).transpose()?;
     let grid = Grid::new(args.n.clone()).map_err(|error| CliError::failed("--n", error))?;
-    let noise = model.noise();
-    let (sigma, tv_budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
-    let mut levels = Levels::new(&grid, args.alpha, sigma, tv_budget)
-        .map_err(|error| CliError::failed("certificates", error))?;
-    let anytime =
-        args.target_radius.map(|radius| Anytime::new(radius, grid.largest(), args.alpha, sigma, tv_budget));
-    let anytime = anytime.transpose().map_err(|error| CliError::failed("--target-radius", error))?;
-    let (ways, ballots) = (args.ways()?, args.ballots());
+    let (mut levels, anytime) = args.certificates(&model, &grid)?;
+    let (ways, rules) = (args.ways()?, args.rules());
     let limit = Duration::try_from_secs_f64(args.seconds)
         .map_err(|error| CliError::Usage(format!("--seconds: {error}")))?;
     let board = args.device.as_deref().map(board::read).transpose()?;
@@ -200,7 +208,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let job = Job {
         model: &model,
         grid: &grid,
-        ballots: &ballots,
+        rules: &rules,
         anytime: anytime.as_ref(),
         seeds: SeedPlan::from_flag(args.seed.as_deref())?,
         generator: args.generator,
