@@ -15,4 +15,5 @@ pub mod device;
 pub mod models;
 pub mod noise;
 pub mod onnx;
+pub mod profile;
 pub mod report;

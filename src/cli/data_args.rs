@@ -37,6 +37,11 @@ impl DataArgs {
         self.split
     }
 
+    /// Most images, if that was asked for.
+    pub fn max(&self) -> Option<usize> {
+        self.max
+    }
+
     /// Indices of the images, in order.
     pub fn indices(&self, data: &dyn Dataset) -> Vec<usize> {
         let all = if data.name() == "signs" { SIGNS_BY_DEFAULT } else { data.len() };

@@ -7,6 +7,7 @@
 mod aligned;
 pub mod audit;
 mod bench;
+mod beside;
 mod certify;
 mod compile;
 mod data_args;
@@ -14,13 +15,16 @@ mod error;
 mod inspect;
 mod lines;
 mod memory;
+mod merge;
 mod model_file;
 mod predict;
+mod profile;
 mod replay;
 mod report;
 mod request;
 mod seed;
 mod sequential;
+mod shard;
 mod tables;
 mod validate;
 mod voting;
@@ -47,6 +51,8 @@ enum Verb {
     Validate(validate::Args),
     Predict(predict::Args),
     Certify(certify::Args),
+    Profile(Box<profile::Args>),
+    Merge(merge::Args),
     Replay(replay::Args),
     Bench(bench::Args),
     Audit(audit::Args),
@@ -62,6 +68,8 @@ pub fn main() -> ExitCode {
         Verb::Validate(args) => validate::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Certify(args) => certify::run(args),
+        Verb::Profile(args) => profile::run(*args),
+        Verb::Merge(args) => merge::run(args),
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Audit(args) => audit::run(args),

@@ -45,8 +45,13 @@ impl ComputeArgs {
 
     /// One arena a thread: all the memory that inference takes.
     pub fn arenas(&self, model: &Model<'_>) -> Vec<Aligned> {
-        (0..self.threads()).map(|_| Aligned::zeroed(model.arena_bytes(self.batch()))).collect()
+        arenas(model, self.threads(), self.batch())
     }
+}
+
+/// One arena a thread.
+pub(super) fn arenas(model: &Model<'_>, threads: usize, batch: usize) -> Vec<Aligned> {
+    (0..threads).map(|_| Aligned::zeroed(model.arena_bytes(batch))).collect()
 }
 
 /// Samples side by side where nothing is asked for: what an operation costs before its first product is spread over
@@ -151,12 +156,12 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
         let add = |scores: &mut Scores, more: &Scores| {
             scores.iter_mut().zip(more).for_each(|(score, more)| *score += more);
         };
-        self.share_out(n, draw, add).map(Verdict::new)
+        self.share_out(0..n, draw, add).map(Verdict::new)
     }
 
     /// The class of the image itself, without noise.
     pub fn classify(&mut self, image: &Image<'_>) -> Result<usize, CliError> {
-        self.share_out(1, |smoother, _| smoother.classify(image), |_, _| ())
+        self.share_out(0..1, |smoother, _| smoother.classify(image), |_, _| ())
     }
 
     /// Votes of samples `0..n`.
@@ -169,39 +174,47 @@ impl<'m, 'a, 's> Workers<'m, 'a, 's> {
     ) -> Result<Counts, CliError> {
         let draw =
             |smoother: &mut Smoother<'_, '_, '_>, samples| smoother.tally(image, seed, purpose, samples);
-        self.share_out(n, draw, add_counts)
+        self.share_out(0..n, draw, add_counts)
     }
 
-    /// Sums over samples `0..n`. Threads take whole batches from a common counter; what a sample adds depends on its
+    /// Sums over a range of samples. Threads take whole batches from a common counter; what a sample adds depends on its
     /// index alone, so the sums do not depend on who took which.
-    fn share_out<S: Send>(
+    pub(super) fn share_out<S: Send>(
         &mut self,
-        n: u32,
+        samples: Range<u32>,
         draw: impl Fn(&mut Smoother<'m, 'a, 's>, Range<u32>) -> Result<S, Error> + Sync,
         add: impl Fn(&mut S, &S) + Sync,
     ) -> Result<S, CliError> {
+        let failed = |error| CliError::failed("votes", error);
+        if samples.is_empty() {
+            return Err(failed(Error::NoSamples));
+        }
+        // Nobody to share with: no other thread has to wake up.
+        if let [smoother] = &mut self.smoothers[..] {
+            return draw(smoother, samples).map_err(failed);
+        }
         let parts = 8 * self.smoothers.len();
-        let share = (n as usize).div_ceil(parts).next_multiple_of(self.batch) as u32;
-        let next = AtomicU32::new(0);
+        let share = samples.len().div_ceil(parts).next_multiple_of(self.batch) as u32;
+        let next = AtomicU32::new(samples.start);
         let work = |smoother: &mut Smoother<'m, 'a, 's>| {
             let mut sum = None;
             loop {
-                // n is at most 2^20 votes and a share not much more than n, so the counter cannot wrap.
+                // There are at most 2^20 samples and a share is not much more, so the counter cannot wrap.
                 let start = next.fetch_add(share, Ordering::Relaxed);
-                if start >= n {
+                if start >= samples.end {
                     return Ok(sum);
                 }
-                merge(&mut sum, draw(smoother, start..n.min(start + share))?, &add);
+                merge(&mut sum, draw(smoother, start..samples.end.min(start + share))?, &add);
             }
         };
         let smoothers = &mut self.smoothers;
         let sums: Result<Vec<Option<S>>, Error> =
             self.pool.install(|| smoothers.par_iter_mut().with_max_len(1).map(work).collect());
         let mut total = None;
-        for sum in sums.map_err(|error| CliError::failed("votes", error))?.into_iter().flatten() {
+        for sum in sums.map_err(failed)?.into_iter().flatten() {
             merge(&mut total, sum, &add);
         }
-        total.ok_or_else(|| CliError::failed("votes", Error::NoSamples))
+        total.ok_or_else(|| failed(Error::NoSamples))
     }
 }
 

@@ -1,6 +1,7 @@
 //! CIFAR-10 and CIFAR-100 in their binary version: records of one label byte (CIFAR-100: coarse, then fine) and 3072
 //! bytes, a red, a green and a blue plane of 32 rows (Krizhevsky, "Learning Multiple Layers of Features from Tiny
-//! Images", 2009). Files may hold any whole number of records.
+//! Images", 2009). Files may hold any whole number of records. The form of CIFAR-10, one label byte and the planes, also
+//! serves for images that were made from those of any other data set.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -21,7 +22,7 @@ pub(super) fn cifar10(path: &Path, split: Split) -> Result<Records, DataError> {
         Split::Test => vec![path.join("test_batch.bin")],
     };
     let classes = CIFAR10_CLASSES.map(str::to_owned).to_vec();
-    load(Form { name: "cifar10", label_bytes: 1, classes }, path, &files)
+    load(Form { name: "cifar10", label_bytes: 1, shape: SHAPE, classes }, path, &files)
 }
 
 /// CIFAR-100 with fine labels: `path` is one file of records, or a folder with `train.bin` and `test.bin`. Class names
@@ -33,7 +34,13 @@ pub(super) fn cifar100(path: &Path, split: Split) -> Result<Records, DataError> 
         Split::Test => path.join("test.bin"),
     };
     let classes = fine_names(&file.with_file_name("fine_label_names.txt"))?;
-    load(Form { name: "cifar100", label_bytes: 2, classes }, path, &[file])
+    load(Form { name: "cifar100", label_bytes: 2, shape: SHAPE, classes }, path, &[file])
+}
+
+/// One file of records of one label byte and an image, with the shape and the classes of another data set.
+pub(super) fn records_like(path: &Path, other: &dyn Dataset) -> Result<Records, DataError> {
+    let (shape, classes) = (other.shape(), other.classes().to_vec());
+    load(Form { name: "records", label_bytes: 1, shape, classes }, path, &[path.to_owned()])
 }
 
 #[derive(Debug)]
@@ -41,12 +48,13 @@ struct Form {
     name: &'static str,
     /// Bytes before the image; the last of them is the label.
     label_bytes: usize,
+    shape: Shape,
     classes: Vec<String>,
 }
 
 impl Form {
     fn record(&self) -> usize {
-        self.label_bytes + SHAPE.bytes()
+        self.label_bytes + self.shape.bytes()
     }
 }
 
@@ -159,7 +167,7 @@ impl Dataset for Records {
     }
 
     fn shape(&self) -> Shape {
-        SHAPE
+        self.form.shape
     }
 
     fn classes(&self) -> &[String] {
@@ -171,11 +179,11 @@ impl Dataset for Records {
     }
 
     fn mirror_keeps_class(&self) -> bool {
-        true
+        self.form.name != "records"
     }
 
     fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
-        check_read(index, self.len(), SHAPE, chw.len())?;
+        check_read(index, self.len(), self.form.shape, chw.len())?;
         let mut at = index;
         for file in &self.files {
             if at < file.labels.len() {

@@ -130,6 +130,15 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
     })
 }
 
+/// Opens a file of images that were made from those of `other`, by an attack for example: records of one label byte and
+/// the image, channel-height-width. For CIFAR-10 that is the form of its own files.
+///
+/// # Errors
+/// A file that is missing, not a whole number of records, or holds a label that is no class.
+pub fn records_like(path: &Path, other: &dyn Dataset) -> Result<Box<dyn Dataset>, DataError> {
+    Ok(Box::new(cifar::records_like(path, other)?))
+}
+
 /// Checks the arguments of [`Dataset::read`].
 fn check_read(index: usize, len: usize, shape: Shape, given: usize) -> Result<(), DataError> {
     if index >= len {

@@ -105,10 +105,11 @@ fn arguments_out_of_range_are_refused() {
 
 #[test]
 fn every_verb_shows_examples() {
-    for verb in ["compile", "inspect", "validate", "predict", "certify", "replay"] {
+    for verb in ["compile", "inspect", "validate", "predict", "certify", "profile", "replay"] {
         let help = ringfence(&[verb, "--help"]).ok();
         assert!(help.contains("Examples:\n  ringfence ") && help.contains("--json"), "{verb}");
     }
+    assert!(ringfence(&["merge", "--help"]).ok().contains("Examples:\n  ringfence "));
 }
 
 #[test]

@@ -4,13 +4,16 @@
 
 mod audit;
 mod bench;
+mod browser;
 mod certify;
 mod device;
 mod failures;
 mod interrupted;
 mod marks;
+mod merge;
 mod network;
 mod predict;
+mod profile;
 mod replay;
 mod sequential;
 

@@ -28,4 +28,4 @@ pub use predict::Prediction;
 pub(crate) use progress::Progress;
 pub use run::Run;
 pub use smoother::{MAX_BATCH, Smoother};
-pub use vote::{Verdict, Vote};
+pub use vote::{Ballot, Verdict, Vote};

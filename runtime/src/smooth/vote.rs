@@ -57,14 +57,45 @@ impl Smoother<'_, '_, '_> {
         vote: Vote,
         samples: Range<u32>,
     ) -> Result<Scores, Error> {
-        let softmax = self.model().softmax();
         let mut scores: Scores = zeros(self.model().classes());
-        self.each_copy(image, seed, Purpose::Vote, samples, |logits| match vote {
-            Vote::Prediction => add_one(argmax(logits), &mut scores),
-            Vote::Weighted => add_weights(logits, &mut scores),
-            Vote::Soft => add_probabilities(&softmax, logits, &mut scores),
-        })?;
+        self.each_ballot(image, seed, samples, |ballot| ballot.add_to(vote, &mut scores))?;
         Ok(scores)
+    }
+
+    /// Shows what each of a range of samples of [`Purpose::Vote`] says, in order: for those who want several votes, or
+    /// the votes of several N, from samples that are drawn once.
+    pub fn each_ballot(
+        &mut self,
+        image: &Image<'_>,
+        seed: &Seed,
+        samples: Range<u32>,
+        mut visit: impl FnMut(Ballot<'_>),
+    ) -> Result<(), Error> {
+        let softmax = self.model().softmax();
+        self.each_copy(image, seed, Purpose::Vote, samples, |logits| visit(Ballot { logits, softmax }))
+    }
+}
+
+/// What one sample says about the classes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ballot<'b> {
+    logits: &'b [i32],
+    softmax: Softmax<'b>,
+}
+
+impl Ballot<'_> {
+    /// The class of the sample.
+    pub fn class(&self) -> usize {
+        argmax(self.logits)
+    }
+
+    /// Adds what the sample gives to each class; classes without a score are left out.
+    pub fn add_to(&self, vote: Vote, scores: &mut [u64]) {
+        match vote {
+            Vote::Prediction => add_one(self.class(), scores),
+            Vote::Weighted => add_weights(self.logits, scores),
+            Vote::Soft => add_probabilities(&self.softmax, self.logits, scores),
+        }
     }
 }
 

@@ -227,6 +227,20 @@ fn every_rule_equals_its_definition() {
             let sum: Vec<u64> = parts[0].iter().zip(&parts[1]).map(|(a, b)| a + b).collect();
             assert_eq!(sum, expected, "{vote:?}");
         }
+        // All votes from samples that are drawn once, whole and up to any N.
+        let mut sums =
+            [Vote::Prediction, Vote::Weighted, Vote::Soft].map(|vote| (vote, vec![0; case.network.classes]));
+        let mut seen = 0;
+        let prefixes = smoother.each_ballot(&case.image(), &SEED, 0..30, |ballot| {
+            sums.iter_mut().for_each(|(vote, sum)| ballot.add_to(*vote, sum));
+            seen += 1;
+            if [1, 7, 30].contains(&seen) {
+                for (vote, sum) in &sums {
+                    assert_eq!(*sum, naive_scores(&case, &model, *vote, seen), "{vote:?} of {seen}");
+                }
+            }
+        });
+        assert_eq!((prefixes, seen), (Ok(()), 30));
         assert_eq!(smoother.vote(&case.image(), &SEED, 0, Vote::Soft), Err(Error::NoSamples));
     }
     assert!(classes.iter().any(|&c| c > 16) && classes.iter().any(|&c| c < 16), "classes {classes:?}");

@@ -105,7 +105,7 @@ pub fn measure(
 }
 
 /// Median seconds of the network alone for one sample.
-fn network(
+pub fn network(
     model: &Model<'_>,
     backend: Backend,
     arena: &mut Aligned,
@@ -127,7 +127,7 @@ fn network(
 }
 
 /// Seconds of each run, sorted; after one that is not timed.
-fn pieces(limit: Duration, mut run: impl FnMut() -> Result<(), CliError>) -> Result<Vec<f64>, CliError> {
+pub fn pieces(limit: Duration, mut run: impl FnMut() -> Result<(), CliError>) -> Result<Vec<f64>, CliError> {
     let begin = Instant::now();
     run()?;
     let few = if begin.elapsed() > limit { 1 } else { PIECES };
@@ -142,6 +142,6 @@ fn pieces(limit: Duration, mut run: impl FnMut() -> Result<(), CliError>) -> Res
 }
 
 /// The middle of sorted times, of which there is at least one.
-fn middle(times: &[f64]) -> f64 {
+pub fn middle(times: &[f64]) -> f64 {
     times[times.len() / 2]
 }

@@ -1,6 +1,6 @@
 //! `ringfence bench`: what a noisy sample and a certificate cost on this machine.
 
-mod measure;
+pub(super) mod measure;
 
 use std::io::Write;
 use std::time::Duration;
@@ -73,7 +73,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-fn backends(names: &[String]) -> Result<Vec<Backend>, CliError> {
+/// Instruction sets by name, or all that this processor has; the fastest if none is named.
+pub(super) fn backends(names: &[String]) -> Result<Vec<Backend>, CliError> {
     match names {
         [] => Ok(vec![Backend::best()]),
         [all] if all == "all" => {

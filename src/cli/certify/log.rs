@@ -1,15 +1,15 @@
 //! Where rows go: standard output, or a file that an interrupted run can be continued from.
 
-use std::ffi::OsString;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CliError;
-use crate::cli::lines::{Lines, failed, line_bytes, whole_lines, wrong};
+use crate::cli::beside::{check_new, check_settings, write_settings};
+use crate::cli::lines::{Lines, line_bytes, whole_lines, wrong};
+use crate::cli::shard::Part;
 use crate::report::{Generator, Method, Record, Row, TSV_HEADER, TSV_STOP_HEADER, TSV_TEST, TSV_TEST_HEADER};
 
 /// What must be the same for rows to belong to one run; kept beside the rows as `FILE.run.json`.
@@ -31,6 +31,12 @@ pub(super) struct Settings {
     /// The generator of the noise.
     #[serde(default)]
     pub generator: Generator,
+    /// Whether wall times are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untimed: bool,
+    /// The part of the images that these rows are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Part>,
 }
 
 impl Settings {
@@ -54,16 +60,6 @@ impl Settings {
         let row = line.strip_suffix(self.mark(TSV_TEST)).ok_or("column `certificate`: expected `no`")?;
         Row::from_tsv(row).map_err(|error| error.to_string())
     }
-
-    /// Names and values of the first setting that differs.
-    fn difference(&self, stored: &Self) -> Option<String> {
-        let (ours, theirs) = (serde_json::to_value(self).ok()?, serde_json::to_value(stored).ok()?);
-        let fields = ours.as_object()?;
-        fields
-            .iter()
-            .find(|(name, value)| theirs.get(*name) != Some(value))
-            .map(|(name, value)| format!("{name}: expected {value}, found {}", theirs[name]))
-    }
 }
 
 /// The open end of a run's rows.
@@ -85,12 +81,7 @@ impl Log {
             log.header(settings, bar)?;
             return Ok((log, Vec::new()));
         };
-        if path.exists() && !resume {
-            return Err(CliError::Usage(format!(
-                "{}: the file exists; --resume continues its run, removing it starts a new one",
-                path.display()
-            )));
-        }
+        check_new(path, resume)?;
         if path.exists() {
             check_settings(path, settings)?;
             let file = Lines::resume(path)?;
@@ -102,10 +93,7 @@ impl Log {
             }
             return Ok((log, rows));
         }
-        let beside = settings_path(path);
-        let text = serde_json::to_string_pretty(settings)
-            .map_err(|error| CliError::failed(beside.display().to_string(), error))?;
-        fs::write(&beside, text + "\n").map_err(failed(&beside, "cannot be written"))?;
+        write_settings(path, settings)?;
         let mut log = Self { file: Some(Lines::create(path)?) };
         log.header(settings, bar)?;
         Ok((log, Vec::new()))
@@ -121,26 +109,6 @@ impl Log {
 
     fn header(&mut self, settings: &Settings, bar: &ProgressBar) -> Result<(), CliError> {
         if settings.json { Ok(()) } else { self.write(&settings.header(), bar) }
-    }
-}
-
-fn settings_path(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".run.json");
-    name.into()
-}
-
-fn check_settings(path: &Path, settings: &Settings) -> Result<(), CliError> {
-    let beside = settings_path(path);
-    let text = fs::read_to_string(&beside)
-        .map_err(failed(&beside, "the settings of the run to resume cannot be read"))?;
-    let stored: Settings =
-        serde_json::from_str(&text).map_err(|error| CliError::failed(beside.display().to_string(), error))?;
-    match settings.difference(&stored) {
-        None => Ok(()),
-        Some(difference) => {
-            Err(CliError::Usage(format!("{}: another run was started here: {difference}", beside.display())))
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
 use super::seed::SeedPlan;
+use super::shard::{Part, Shard};
 use super::tables::Terms;
 use super::voting::{ComputeArgs, Workers};
 use super::{CliError, to_json};
@@ -24,6 +25,7 @@ Examples:
   ringfence certify --max 1000 --plot signs.svg      more of them, and a picture
   ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv
   ringfence certify model.rfm --data cifar10:DIR --skip 20 --out run.tsv --resume
+  ringfence certify model.rfm --data cifar10:DIR --shard 2/8 --out part2.tsv     one of eight machines; then `merge`
   ringfence certify --target-radius 0.25 --budget 10000   one radius, as few samples as it takes
   ringfence certify --json --max 3 > three.jsonl; ringfence replay three.jsonl";
 
@@ -72,6 +74,12 @@ pub struct Args {
     /// Draw certified accuracy over radius into this SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    /// Write no wall times (0 in rows, null in the summary): the output then depends on model, data and seed alone
+    #[arg(long)]
+    untimed: bool,
+    /// Take the I-th of N parts of the images, I from 1 on; `ringfence merge` joins them
+    #[arg(long, value_name = "I/N", requires = "out")]
+    shard: Option<Shard>,
     #[command(flatten)]
     images: DataArgs,
     #[command(flatten)]
@@ -116,16 +124,20 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let mut workers = workers.with_generator(args.generator);
 
     let bar = progress_bar("certify");
-    let settings = settings(&args, &request, seeds);
+    let all = args.images.indices(data.as_ref());
+    let settings = settings(&args, &request, seeds, &all);
     let (mut log, mut rows) = Log::open(args.out.as_deref(), args.resume, &settings, &bar)?;
-    let indices = args.images.indices(data.as_ref());
+    let indices = args.shard.map_or(all.clone(), |shard| shard.take(&all));
     let done: HashSet<usize> = rows.iter().map(|row| row.idx).collect();
     bar.set_length(indices.len() as u64);
     bar.set_position(indices.iter().filter(|index| done.contains(index)).count() as u64);
     bar.reset_eta();
     for &index in indices.iter().filter(|index| !done.contains(index)) {
         let seed = seeds.seed(index)?;
-        let record = request.certify(index, (&seed, seeds.source()), &terms, &mut workers)?;
+        let mut record = request.certify(index, (&seed, seeds.source()), &terms, &mut workers)?;
+        if args.untimed {
+            record.time_s = 0.0;
+        }
         let row = record.row();
         log.write(&if args.json { to_json(&record)? } else { row.to_tsv() + settings.mark(TSV_TEST) }, &bar)?;
         rows.push(row);
@@ -139,7 +151,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     ending.conclude(&mut log)
 }
 
-fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
+fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan, images: &[usize]) -> Settings {
     Settings {
         json: args.json,
         model_sha256: request.model_sha256.clone(),
@@ -152,6 +164,8 @@ fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan) -> Settings {
         target_radius: request.plan.target,
         seed: seeds.given_hex(),
         generator: args.generator,
+        untimed: args.untimed,
+        shard: args.shard.map(|shard| Part::new(shard, images, &[])),
     }
 }
 

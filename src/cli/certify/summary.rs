@@ -55,9 +55,9 @@ impl Ending<'_> {
         self.rows.iter().map(|row| row.time.as_secs_f64()).sum()
     }
 
-    /// Wall microseconds a noisy sample, all threads working; none without rows.
+    /// Wall microseconds a noisy sample, all threads working; none without rows or times.
     fn us_per_sample(&self) -> Option<f64> {
-        (!self.rows.is_empty()).then(|| self.seconds() * 1e6 / self.samples() as f64)
+        (!self.rows.is_empty() && !self.args.untimed).then(|| self.seconds() * 1e6 / self.samples() as f64)
     }
 
     fn arena_bytes(&self) -> usize {
@@ -128,7 +128,7 @@ impl Ending<'_> {
         };
         let compute = &self.args.compute;
         let speed = self.us_per_sample().map_or_else(
-            || "no image was certified".to_owned(),
+            || if self.args.untimed { "not timed" } else { "no image was certified" }.to_owned(),
             |us| {
                 let image = self.seconds() / self.rows.len() as f64;
                 format!("{us:.1} us a noisy sample, {image:.3} s an image")
