@@ -8,9 +8,10 @@ use crate::train::checkpoint::State;
 use crate::train::{Decay, Rule, Score, Settings};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Accuracy on the test images: of the float network, or of the integers if the card says `quantised`.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -75,6 +76,16 @@ fn portable(spec: &str) -> String {
     }
 }
 
+/// A run's folder, or one of its checkpoints, without the path on the machine that trained: `runs/NAME/best`.
+fn portable_run(path: &Path) -> PathBuf {
+    let inside = |name: &OsStr| {
+        name == "best" || name == "checkpoints" || name.as_encoded_bytes().starts_with(b"epoch-")
+    };
+    let names: Vec<&OsStr> = path.iter().collect();
+    let run = names.iter().rposition(|name| !inside(name)).unwrap_or(0);
+    Path::new("runs").join(names.into_iter().skip(run).collect::<PathBuf>())
+}
+
 /// The command that trains this network again.
 #[must_use]
 pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
@@ -122,8 +133,8 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
         }
     }
     for (option, run) in [("--from", &settings.from), ("--teacher", &settings.teacher)] {
-        if let Some(name) = run.as_ref().and_then(|r| r.file_name()) {
-            let _ = write!(text, " {option} runs/{}", name.display());
+        if let Some(run) = run {
+            let _ = write!(text, " {option} {}", portable_run(run).display());
         }
     }
     text
@@ -150,6 +161,7 @@ impl<'a> Card<'a> {
     ) -> Self {
         let settings = &state.settings;
         let data = portable(&settings.data);
+        let [from, teacher] = [&settings.from, &settings.teacher].map(|run| run.as_deref().map(portable_run));
         Self {
             schema: "ringfence.card/1",
             name,
@@ -166,7 +178,7 @@ impl<'a> Card<'a> {
             train_seconds: state.seconds.round(),
             seed: settings.seed,
             command: command(&state.net, settings, name),
-            settings: Settings { data, ..settings.clone() },
+            settings: Settings { data, from, teacher, ..settings.clone() },
             validation_accuracy: state.validation,
             test,
             quantised: None,
@@ -211,4 +223,22 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let scratch = Path::new(&scratch);
     fs::write(scratch, bytes).map_err(Error::file(scratch))?;
     fs::rename(scratch, path).map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::portable_run;
+    use std::path::Path;
+
+    #[test]
+    fn runs_are_named_without_the_path_of_a_machine() {
+        for (path, expected) in [
+            ("/home/me/runs/c10", "runs/c10"),
+            ("/home/me/runs/c10/best", "runs/c10/best"),
+            ("/scratch/c10/checkpoints/epoch-00030", "runs/c10/checkpoints/epoch-00030"),
+            ("c10", "runs/c10"),
+        ] {
+            assert_eq!(portable_run(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
 }
