@@ -52,7 +52,7 @@ pub struct Report {
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// `conv`, `add`, `pool`, `maxpool`, `join` or `logits`.
+    /// `conv`, `add`, `pool`, `maxpool`, `join`, `lookup` or `logits`.
     pub kind: &'static str,
     /// Name of the ONNX node, if META tells.
     pub name: Option<String>,
@@ -151,6 +151,7 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         Op::GlobalAvgPool(op) => ("pool", None, None, None, op.lo),
         Op::MaxPool(op) => ("maxpool", Some([2, 2]), Some([2, 2]), None, op.lo),
         Op::Join(op) => ("join", None, None, None, op.lo),
+        Op::Lookup(_) => ("lookup", None, None, None, 0),
         Op::Logits(op) => ("logits", Some([input.height, input.width]), None, Some(op.filter), 0),
         _ => ("unknown", None, None, None, 0),
     };
@@ -168,7 +169,7 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         kernel,
         stride,
         residual: op.residual().is_some(),
-        relu: output.is_some_and(|tensor| tensor.zero_point == lo),
+        relu: output.is_some_and(|tensor| tensor.zero_point == lo && !matches!(op, Op::Lookup(_))),
         pairs: matches!(op, Op::Conv(op) if op.pairs),
         macs: op.macs(),
         weights: filter.map_or(0, |filter| filter.outputs * volume),

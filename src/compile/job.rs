@@ -14,7 +14,7 @@ use super::quantise::Integer;
 use super::samples::{self, NoiseBytes, NoiseSource, Sample};
 use super::scale::Scale;
 use super::{arena, fold, limits, lower, write};
-use crate::certificate::{self, Table};
+use crate::certificate::{self, Smoothing, Table};
 use crate::data::Dataset;
 use crate::noise::{self, NoiseTable};
 use crate::onnx::{self, Affine, FloatModel, Graph};
@@ -57,7 +57,8 @@ impl<'d> Job<'d> {
         let scale = image_scale(&network, &folded.input, options)?;
         let input = input::input_scale(&folded.input, scale)?;
         let noise = noise::generate(options.sigma, graph.nodes[0].shape.len())?;
-        let tables = options.tables.iter().map(|spec| spec.table(options.sigma, noise.tv_budget));
+        let smoothing = Smoothing::l2(options.sigma, noise.tv_budget);
+        let tables = options.tables.iter().map(|spec| spec.table(smoothing));
         let tables = tables.collect::<Result<_, _>>()?;
         let normalisation = folded.input;
         Ok(Self {

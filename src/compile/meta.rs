@@ -128,7 +128,12 @@ pub fn describe(network: &Network, integer: &Integer, calibration: Option<&Calib
     Meta {
         tensors: tensors.collect(),
         layers: layers.collect(),
-        logits: LogitsMeta { value: network.logits.clone(), scale: integer.logit_scale, min, max },
+        logits: LogitsMeta {
+            value: network.logits().unwrap_or_default().to_owned(),
+            scale: integer.logit_scale,
+            min,
+            max,
+        },
         ..Meta::default()
     }
 }
