@@ -11,6 +11,7 @@ mod certify;
 mod compile;
 mod data_args;
 mod error;
+mod explain;
 mod inspect;
 mod lines;
 mod memory;
@@ -50,6 +51,7 @@ enum Verb {
     Replay(replay::Args),
     Bench(bench::Args),
     Audit(audit::Args),
+    Explain(explain::Args),
     Report(report::Args),
 }
 
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Audit(args) => audit::run(args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Report(args) => report::run(args),
     });
     let result = match result {

@@ -90,7 +90,7 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 /// [`CliError::CheckFailed`] for more violations than alpha allows; anything that keeps the run from ending.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse()?;
+    let model = file.parse_plain("audit")?;
     let data = args.images.open()?;
     check_fit(&model, data.as_ref())?;
     let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };

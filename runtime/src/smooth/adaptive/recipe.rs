@@ -2,7 +2,6 @@
 
 use super::Mixture;
 use crate::noise::{Noise, Normal};
-use crate::plan::Input;
 use crate::smooth::Image;
 
 /// Pixels that are mixed at a time.
@@ -11,9 +10,7 @@ const PIECE: usize = 64;
 /// Everything that a mixed image is made of.
 #[derive(Debug)]
 pub struct Recipe<'r> {
-    /// Shape of the image.
-    pub input: &'r Input,
-    /// The image, of this shape.
+    /// The image.
     pub image: &'r Image<'r>,
     /// The mask, row by row, units of 1/255.
     pub mask: &'r [u8],
@@ -41,9 +38,9 @@ pub struct Piece<'p> {
 impl Recipe<'_> {
     /// Shows the mixed image piece by piece: channel by channel, row by row, from left to right.
     pub fn each_piece(mut self, mut visit: impl FnMut(Piece<'_>)) {
-        let (width, height) = (self.input.width, self.input.height);
+        let [channels, height, width] = self.image.shape();
         let (mut clean, mut noisy, mut z, mut mixed) = ([0; PIECE], [0; PIECE], [0; PIECE], [0; PIECE]);
-        for c in 0..self.input.channels {
+        for c in 0..channels {
             let mut rows = self.mask.chunks(width.max(1));
             for y in 0..height {
                 let mut pixels = self.image.row(c, y);

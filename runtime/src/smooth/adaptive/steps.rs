@@ -80,7 +80,6 @@ impl Smoother<'_, '_, '_> {
         let bytes = networks.get_mut(tensor.range()).ok_or(ExecError::Inconsistent { op: 0 })?;
         bytes.fill(tensor.zero_point);
         let recipe = Recipe {
-            input,
             image,
             mask: plane,
             first: draws.noise(table, slot),
