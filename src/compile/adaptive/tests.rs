@@ -35,6 +35,72 @@ fn pattern(count: usize, size: f32) -> Vec<f32> {
     (0..count).map(|i| size * (2.0 * value(i) - 1.0)).collect()
 }
 
+/// Nearest upsampling by two.
+fn double(b: &mut Builder, x: &str) -> String {
+    let scales = b.weights(&[4], &[1.0, 1.0, 2.0, 2.0]);
+    let nearest = vec![
+        string("mode", "nearest"),
+        string("coordinate_transformation_mode", "asymmetric"),
+        string("nearest_mode", "floor"),
+    ];
+    b.node("Resize", &[x, "", &scales], nearest)
+}
+
+/// Convolution of one side `kernel`, padded with zeros so that stride 1 keeps the size.
+fn conv(b: &mut Builder, x: &str, [inputs, outputs]: [usize; 2], kernel: usize, stride: i64) -> String {
+    let size = 1.4 / ((inputs * kernel * kernel) as f32).sqrt();
+    let w = b.weights(&[outputs, inputs, kernel, kernel], &pattern(outputs * inputs * kernel * kernel, size));
+    let pads = ints("pads", &[kernel as i64 / 2; 4]);
+    b.node("Conv", &[x, &w], vec![pads, ints("strides", &[stride; 2])])
+}
+
+/// The mask network of the reference, of four levels, with `base` channels at full size.
+fn unet(side: usize, base: usize) -> Vec<u8> {
+    let mut b = Builder::new([3, side, side]);
+    let (mut x, mut channels, mut seen) = ("x".to_owned(), 3, vec![]);
+    for width in [base, 2 * base, 4 * base] {
+        let first = step(&mut b, &x, [channels, width], 1);
+        let detail = step(&mut b, &first, [width, width], 1);
+        x = step(&mut b, &detail, [width, width], 2);
+        seen.push((detail, width));
+        channels = width;
+    }
+    let first = step(&mut b, &x, [channels, 2 * channels], 1);
+    channels *= 2;
+    x = step(&mut b, &first, [channels, channels], 1);
+    for (detail, width) in seen.into_iter().rev() {
+        let wide = double(&mut b, &x);
+        let wide = conv(&mut b, &wide, [channels, width], 1, 1);
+        let both = b.node("Concat", &[&wide, &detail], vec![int("axis", 1)]);
+        let first = step(&mut b, &both, [2 * width, width], 1);
+        x = step(&mut b, &first, [width, width], 1);
+        channels = width;
+    }
+    let x = conv(&mut b, &x, [channels, 1], 1, 1);
+    let x = b.node("Sigmoid", &[&x], vec![]);
+    b.finish(&x)
+}
+
+/// The shape of the CIFAR ResNet-20 for larger images.
+fn resnet20(side: usize) -> Vec<u8> {
+    let mut b = Builder::new([3, side, side]);
+    let x = conv(&mut b, "x", [3, 16], 3, 1);
+    let (mut x, mut channels) = (b.node("Relu", &[&x], vec![]), 16);
+    for (width, stride) in [(16, 1), (16, 1), (16, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1)] {
+        let y = conv(&mut b, &x, [channels, width], 3, stride);
+        let y = b.node("Relu", &[&y], vec![]);
+        let y = conv(&mut b, &y, [width, width], 3, 1);
+        let short = if stride == 2 { conv(&mut b, &x, [channels, width], 1, 2) } else { x };
+        let y = b.node("Add", &[&y, &short], vec![]);
+        (x, channels) = (b.node("Relu", &[&y], vec![]), width);
+    }
+    let x = b.node("GlobalAveragePool", &[&x], vec![]);
+    let x = b.node("Flatten", &[&x], vec![]);
+    let w = b.weights(&[64, 16], &pattern(64 * 16, 0.3));
+    let x = b.node("MatMul", &[&x, &w], vec![]);
+    b.finish(&x)
+}
+
 /// Mirrored border, convolution, leaky ReLU.
 fn step(b: &mut Builder, x: &str, [inputs, outputs]: [usize; 2], stride: i64) -> String {
     let border = b.integers(&[0, 0, 1, 1, 0, 0, 1, 1]);
@@ -51,13 +117,7 @@ fn mask(gain: f32, bias: f32) -> Vec<u8> {
     let fine = step(&mut b, "x", [3, 8], 1);
     let coarse = step(&mut b, &fine, [8, 8], 2);
     let coarse = step(&mut b, &coarse, [8, 8], 1);
-    let scales = b.weights(&[4], &[1.0, 1.0, 2.0, 2.0]);
-    let nearest = vec![
-        string("mode", "nearest"),
-        string("coordinate_transformation_mode", "asymmetric"),
-        string("nearest_mode", "floor"),
-    ];
-    let up = b.node("Resize", &[&coarse, "", &scales], nearest);
+    let up = double(&mut b, &coarse);
     let both = b.node("Concat", &[&up, &fine], vec![int("axis", 1)]);
     let x = step(&mut b, &both, [16, 8], 1);
     let (w, bias) = (b.weights(&[1, 8, 1, 1], &pattern(8, gain)), b.weights(&[1], &[bias]));
@@ -126,6 +186,21 @@ fn a_file_holds_both_networks() {
     let step = ["conv", "lookup"];
     let wanted = [&step[..], &step, &step, &["join"], &step, &step].concat();
     assert_eq!(kinds, wanted);
+}
+
+/// What the smallest useful pair of networks takes: a slim U-Net and ResNet-20 on 64 x 64 pixels.
+#[test]
+fn a_slim_unet_with_resnet20_fits_half_a_mebibyte() {
+    let networks = Networks { classifier: &resnet20(64), mask: &unet(64, 8) };
+    let options = Options { images: 2, ..Options::new(0.5) };
+    let pictures = Pictures::new([3, 64, 64], 16);
+    let file = compile_adaptive(networks, "slim", &pictures, (&options, 0.5), &|_, _| {}).unwrap();
+    let model = Model::parse(&file).unwrap();
+    let report = inspect(&model);
+    assert!(model.arena_bytes(1) <= 512 * 1024, "{} bytes", model.arena_bytes(1));
+    // 604.5 M products with 32 channels at full size, a sixteenth with 8 (but for the image's three); and those of ResNet-20.
+    let millions = [report.mask.unwrap().macs, report.macs].map(|macs| macs as f64 / 1e6);
+    assert!((millions[0] - 38.0).abs() < 2.0 && (millions[1] - 163.3).abs() < 1.0, "{millions:?}");
 }
 
 #[test]

@@ -13,10 +13,14 @@ struct Planes {
 /// Photographs a square canvas into `chw` (3 planes).
 pub(super) fn expose(canvas: &Pixmap, chw: &mut [u8], stream: &mut Stream) {
     let side = canvas.width() as usize;
-    let plane = |colour: fn(&PremultipliedColorU8) -> u8| {
-        canvas.pixels().iter().map(|pixel| f32::from(colour(pixel)) / 255.0).collect()
+    let plane = |colour: fn(PremultipliedColorU8) -> u8| {
+        canvas.pixels().iter().map(|pixel| f32::from(colour(*pixel)) / 255.0).collect()
     };
-    let colours = [|p: &PremultipliedColorU8| p.red(), |p| p.green(), |p| p.blue()].map(plane);
+    let colours = [
+        plane(PremultipliedColorU8::red),
+        plane(PremultipliedColorU8::green),
+        plane(PremultipliedColorU8::blue),
+    ];
     let mut planes = Planes { side, colours };
     light(&mut planes, stream);
     blur(&mut planes, stream);

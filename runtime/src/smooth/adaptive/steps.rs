@@ -11,6 +11,9 @@ use crate::smooth::{Error, Image, Smoother};
 
 impl Smoother<'_, '_, '_> {
     /// Writes the mixed images of some samples for the classifier: both steps, with the mask network between them.
+    ///
+    /// Never inlined: plain smoothing does without the stack of this.
+    #[inline(never)]
     pub(in crate::smooth) fn write_mixed(
         &mut self,
         mask: &Mask<'_>,
