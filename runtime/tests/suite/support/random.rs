@@ -209,8 +209,9 @@ impl Network {
         output
     }
 
-    /// Has some of the borders mirror the pixels inside.
-    fn mirror_some(&mut self, rng: &mut Rng) {
+    /// Has some of the borders mirror the pixels inside. Takes nothing from `rng`, so that what is drawn later stays.
+    fn mirror_some(&mut self, rng: &Rng) {
+        let mut rng = Rng(!rng.0);
         for (index, shape) in self.tensors.iter().enumerate() {
             if shape.border > 0 && shape.border < shape.height.min(shape.width) && rng.chance(40) {
                 self.mirrored.push(index);
@@ -316,8 +317,19 @@ pub fn random_join(rng: &mut Rng, channels: [usize; 2], size: [usize; 2]) -> Net
     net
 }
 
-/// A few layers of all kinds on a small image.
+/// A few layers of all kinds but lookups on a small image, with borders of zero points.
 pub fn random_network(rng: &mut Rng) -> Network {
+    random_layers(rng, false)
+}
+
+/// As [`random_network`], with lookups between the layers and some borders that mirror the pixels inside.
+pub fn random_curved(rng: &mut Rng) -> Network {
+    let mut net = random_layers(rng, true);
+    net.mirror_some(rng);
+    net
+}
+
+fn random_layers(rng: &mut Rng, curved: bool) -> Network {
     let top = random_top(rng);
     let shape = Shape {
         height: rng.size(1, 9),
@@ -343,8 +355,8 @@ pub fn random_network(rng: &mut Rng) -> Network {
             let t = net.tensors[i];
             [1, 2].iter().any(|n| (n * t.height, n * t.width) == (2 * from.height, 2 * from.width))
         };
-        last = match rng.next() % 7 {
-            6 => net.push_lookup(rng, last),
+        last = match rng.next() % 6 {
+            0..2 if curved && rng.chance(60) => net.push_lookup(rng, last),
             4 if from.height.min(from.width) > 1 => net.push_max_pool(rng, last),
             5 if from.height.max(from.width) < 20 => {
                 let others: Vec<usize> = (0..net.tensors.len()).filter(|&i| twice(&net, i)).collect();
@@ -375,7 +387,6 @@ pub fn random_network(rng: &mut Rng) -> Network {
         last = net.pool(rng, last);
     }
     net.logits(rng, last);
-    net.mirror_some(rng);
     net
 }
 
