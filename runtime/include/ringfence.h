@@ -37,7 +37,7 @@
 
 
 // Words of a `ringfence_model`.
-#define RINGFENCE_MODEL_WORDS 56
+#define RINGFENCE_MODEL_WORDS 104
 
 // Most samples that run together.
 #define RINGFENCE_MAX_BATCH 16
@@ -106,6 +106,8 @@ enum ringfence_status
   RINGFENCE_STATUS_INDEX = 22,
   // An internal contradiction; never seen for a parsed model.
   RINGFENCE_STATUS_INTERNAL = 23,
+  // A model of adaptive smoothing, which this interface does not run.
+  RINGFENCE_STATUS_ADAPTIVE = 24,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -29,5 +29,5 @@ pub mod smooth;
 
 pub use arch::Backend;
 pub use exec::{ExecError, Executor, InputWriter, TensorView};
-pub use format::{CertificateTable, FormatError, MAX_CLASSES, Model, NoiseTable, Softmax};
+pub use format::{CertificateTable, FormatError, MAX_CLASSES, Model, Network, NoiseTable, Softmax};
 pub use plan::{Input, Op, Tensor};

@@ -4,7 +4,8 @@
 //! count k of n votes -> p_low(k) -> R = sigma * (PhiInv(p_low - e) - PhiInv(1/2 + e))
 //! ```
 //!
-//! e is the noise table's total-variation budget. Floating point (statrs) only guesses where to look; every
+//! (divided by the square root of the number of values, where smoothing is adaptive and the radius L-infinity). e is the
+//! noise table's total-variation budget. Floating point (statrs) only guesses where to look; every
 //! p_low in a table is a dyadic rational for which `binomial` bounded the tail by alpha in directed integer
 //! arithmetic, every quantile one for which `crate::noise::gaussian` bounded Phi, and the radius is rounded
 //! down to 2^-20 pixel. alpha and sigma are the exact values of the floats given.
@@ -17,6 +18,7 @@ mod quantile;
 mod scheme;
 mod search;
 mod sequential;
+mod smoothing;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,8 @@ pub use bound::{lower_bound, single_stage_lower_bound};
 pub use predict::{Significance, predict};
 pub use ringfence_runtime::format::Method;
 pub use scheme::Scheme;
-pub use sequential::{sequential, target_units};
+pub use sequential::{sequential, sequential_of, target_units};
+pub use smoothing::{Ball, Smoothing};
 pub use table::{Table, section, single_stage, two_stage};
 
 use crate::noise::SIGMA_RANGE;

@@ -4,7 +4,7 @@ use super::half::{Test, is_significant, least_significant};
 use super::table::Table;
 use super::{CertificateError, alpha_units, check_votes};
 use ringfence_runtime::certificate::{Lookup, Radius};
-use ringfence_runtime::format::Method;
+use ringfence_runtime::format::{Method, Norm};
 
 /// Table of Cohen's PREDICT for up to `n` votes: entry m is the least count of the top class that a two-sided
 /// exact binomial test at level alpha finds significant among m votes of the top two classes, `n + 1` for
@@ -23,7 +23,7 @@ pub fn predict(n: u32, alpha: f64) -> Result<Table, CertificateError> {
     if test.least().is_none() {
         return Err(CertificateError::Nothing { n, alpha });
     }
-    Ok(Table { method: Method::Predict, n0: 0, n, alpha, first: 0, entries })
+    Ok(Table { method: Method::Predict, n0: 0, n, alpha, first: 0, entries, norm: Norm::L2 })
 }
 
 /// The same test for the two numbers at hand, without the table.

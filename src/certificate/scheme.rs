@@ -2,10 +2,11 @@
 
 use super::binomial::Count;
 use super::half::least_significant;
+use super::smoothing::Smoothing;
 use super::table::{RadiusRule, Table};
 use super::{CertificateError, alpha_units, bound, check_votes};
 use ringfence_runtime::certificate::{Lookup, Radius};
-use ringfence_runtime::format::Method;
+use ringfence_runtime::format::{Method, Norm};
 
 /// A certificate's method with its numbers: the radius of each count, one at a time or as a table.
 ///
@@ -25,34 +26,24 @@ pub struct Scheme {
 impl Scheme {
     /// Cohen's two-stage certificate: `n0` votes choose the class, `n` fresh votes give its count.
     ///
-    /// `sigma` is in pixel units, `tv_budget` the noise table's for a whole image, units of 2^-64.
-    ///
     /// # Errors
     /// Numbers out of range, or n too small to certify anything.
-    pub fn two_stage(
-        n0: u32,
-        n: u32,
-        alpha: f64,
-        sigma: f64,
-        tv_budget: u64,
-    ) -> Result<Self, CertificateError> {
+    pub fn two_stage(n0: u32, n: u32, alpha: f64, smoothing: Smoothing) -> Result<Self, CertificateError> {
         check_votes("n0", n0)?;
         check_votes("n", n)?;
         let units = alpha_units(alpha)?;
-        let rule = RadiusRule::new(sigma, tv_budget)?;
+        let rule = RadiusRule::new(smoothing)?;
         Self { method: Method::TwoStage, n0, n, alpha, units, rule, naming: None }.useful()
     }
 
     /// The single-stage certificate: all `n` votes choose the class and estimate it (soundness.md section 4).
     ///
-    /// `sigma` and `tv_budget` as for [`two_stage`](Self::two_stage).
-    ///
     /// # Errors
     /// Numbers out of range, or n too small to certify anything.
-    pub fn single_stage(n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Self, CertificateError> {
+    pub fn single_stage(n: u32, alpha: f64, smoothing: Smoothing) -> Result<Self, CertificateError> {
         check_votes("n", n)?;
         let units = alpha_units(alpha)?;
-        let rule = RadiusRule::new(sigma, tv_budget)?;
+        let rule = RadiusRule::new(smoothing)?;
         let least = least_significant(n, units).ok_or(CertificateError::Nothing { n, alpha })?;
         let naming = Some(Count::new(n, least));
         Self { method: Method::SingleStage, n0: 0, n, alpha, units, rule, naming }.useful()
@@ -65,7 +56,8 @@ impl Scheme {
         let mut entries: Vec<u32> = counts.map_while(|count| self.units(&count)).collect();
         entries.reverse();
         let first = self.n + 1 - entries.len() as u32;
-        Table { method: self.method, n0: self.n0, n: self.n, alpha: self.alpha, first, entries }
+        let norm = self.rule.norm();
+        Table { method: self.method, n0: self.n0, n: self.n, alpha: self.alpha, first, entries, norm }
     }
 
     fn useful(self) -> Result<Self, CertificateError> {
@@ -111,5 +103,9 @@ impl Lookup for Scheme {
 
     fn is_significant(&self, _: u32, _: u32) -> bool {
         false
+    }
+
+    fn norm(&self) -> Norm {
+        self.rule.norm()
     }
 }

@@ -4,10 +4,13 @@ use super::CertificateError;
 use super::binomial::{P_BITS, P_ONE};
 use super::quantile::{self, Z_BITS};
 use super::scheme::Scheme;
+use super::smoothing::{Ball, Smoothing};
 use crate::noise::SIGMA_RANGE;
 use crate::noise::dyadic::Dyadic;
+use dashu::base::SquareRoot;
+use dashu::integer::UBig;
 use ringfence_runtime::certificate::{Checkpoint, Lookup, Radius};
-use ringfence_runtime::format::{CertificateFault, CertificateTable, Method};
+use ringfence_runtime::format::{CertificateFault, CertificateTable, Method, Norm};
 
 /// One table of the CERTIFICATES section.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +29,8 @@ pub struct Table {
     /// significant counts of the top class given 0..=n votes in the top two, `n + 1` for none; if sequential, votes,
     /// accepting and rejecting count of each checkpoint.
     pub entries: Vec<u32>,
+    /// What radii are measured in.
+    pub norm: Norm,
 }
 
 impl Table {
@@ -52,7 +57,9 @@ impl Table {
     /// # Errors
     /// The runtime's own check, if the bytes are another table's.
     pub fn view<'b>(&self, entry_bytes: &'b [u8]) -> Result<CertificateTable<'b>, CertificateFault> {
-        CertificateTable::new(self.method, self.n0, self.n, self.alpha.to_bits(), self.first, entry_bytes)
+        let alpha = self.alpha.to_bits();
+        let table = CertificateTable::new(self.method, self.n0, self.n, alpha, self.first, entry_bytes)?;
+        Ok(table.with_norm(self.norm))
     }
 }
 
@@ -80,6 +87,10 @@ impl Lookup for Table {
     fn is_significant(&self, count: u32, together: u32) -> bool {
         let least = self.entries.get(together as usize).filter(|_| self.method == Method::Predict);
         least.is_some_and(|&least| count >= least)
+    }
+
+    fn norm(&self) -> Norm {
+        self.norm
     }
 
     fn target(&self) -> Option<Radius> {
@@ -118,7 +129,7 @@ pub fn section(tables: &[Table]) -> Vec<u8> {
 /// # Errors
 /// Numbers out of range, or n too small to certify anything.
 pub fn two_stage(n0: u32, n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Table, CertificateError> {
-    Scheme::two_stage(n0, n, alpha, sigma, tv_budget).map(|scheme| scheme.table())
+    Scheme::two_stage(n0, n, alpha, Smoothing::l2(sigma, tv_budget)).map(|scheme| scheme.table())
 }
 
 /// Table of [`Scheme::single_stage`].
@@ -126,26 +137,46 @@ pub fn two_stage(n0: u32, n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Res
 /// # Errors
 /// Numbers out of range, or n too small to certify anything.
 pub fn single_stage(n: u32, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Table, CertificateError> {
-    Scheme::single_stage(n, alpha, sigma, tv_budget).map(|scheme| scheme.table())
+    Scheme::single_stage(n, alpha, Smoothing::l2(sigma, tv_budget)).map(|scheme| scheme.table())
 }
 
-/// `R = sigma * (PhiInv(p_low - e) - PhiInv(1/2 + e))`, rounded down.
+/// `R = sigma * (PhiInv(p_low - e) - PhiInv(1/2 + e))`, rounded down; an L-infinity radius is divided by the square root of the
+/// number of values.
 pub(super) struct RadiusRule {
     sigma: Dyadic,
     /// e, units of 2^-64.
     charge: u64,
     /// PhiInv(1/2 + e), rounded up, units of 2^-40.
     floor: u64,
+    ball: Ball,
 }
 
 impl RadiusRule {
-    pub(super) fn new(sigma: f64, charge: u64) -> Result<Self, CertificateError> {
+    pub(super) fn new(smoothing: Smoothing) -> Result<Self, CertificateError> {
+        let Smoothing { sigma, tv_budget: charge, ball } = smoothing;
         if !SIGMA_RANGE.contains(&sigma) {
             return Err(CertificateError::Sigma { sigma });
         }
         // Beyond a charge of 1/4 no probability is left, whatever the quantile.
         let floor = quantile::above(charge.min(1 << 62));
-        Ok(Self { sigma: Dyadic::from_f64(sigma), charge, floor })
+        Ok(Self { sigma: Dyadic::from_f64(sigma), charge, floor, ball })
+    }
+
+    /// Deviations by which a radius of one pixel shifts the classifier's input at most, roughly.
+    pub(super) fn deviations(&self) -> f64 {
+        let values = match self.ball {
+            Ball::L2 => 1.0,
+            Ball::LInf { values } => values.get() as f64,
+        };
+        values.sqrt() / self.sigma.to_f64()
+    }
+
+    /// The norm of the radii.
+    pub(super) fn norm(&self) -> Norm {
+        match self.ball {
+            Ball::L2 => Norm::L2,
+            Ball::LInf { .. } => Norm::LInf,
+        }
     }
 
     /// The radius in units of 2^-20 pixel for p_low in units of 2^-40; None unless p_low - e > 1/2 + e.
@@ -155,6 +186,15 @@ impl RadiusRule {
         let z = quantile::below(left).saturating_sub(self.floor); // below zero only by rounding
         let product = u128::from(self.sigma.mantissa) * u128::from(z);
         let shift = self.sigma.exponent + 20 - Z_BITS as i32;
-        u32::try_from(if shift >= 0 { product << shift } else { product >> -shift }).ok()
+        let l2 = |shift: i32| if shift >= 0 { product << shift } else { product >> -shift };
+        let units = match self.ball {
+            Ball::L2 => l2(shift),
+            // Rounded down twice: floor(sqrt(floor(r^2 / d))) with 30 more bits under the root.
+            Ball::LInf { values } => {
+                let square = UBig::from(l2(shift + 30)).pow(2) / UBig::from(values.get());
+                u128::try_from(square.sqrt()).ok()? >> 30
+            }
+        };
+        u32::try_from(units).ok()
     }
 }

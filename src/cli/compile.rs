@@ -11,7 +11,9 @@ use super::CliError;
 use super::inspect;
 use crate::compile::emit::{Language, emit};
 use crate::compile::inspect::inspect as describe;
-use crate::compile::{ActivationBits, Options, TableSpec, compile_observed, compile_quantised};
+use crate::compile::{
+    ActivationBits, Networks, Options, TableSpec, compile_adaptive, compile_observed, compile_quantised,
+};
 use crate::data::{self, SPECS, Split};
 
 const EXAMPLES: &str = "\
@@ -19,6 +21,7 @@ Examples:
   ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm
   ringfence compile net.onnx --calibrate cifar10:DIR --sigma 0.5 -o net.rfm --table two-stage:100:10000:0.001
   ringfence compile net.onnx --calibrate signs --sigma 0.25 -o net.rfm --emit c      also net.c and net.h
+  ringfence compile net.onnx --mask unet.onnx --calibrate signs --sigma 0.5 -o net.rfm   adaptive smoothing
   ringfence compile quantised.onnx --sigma 0.25 -o net.rfm                            no ranges to measure
   ringfence compile torch.onnx --calibrate cifar10:DIR --sigma 0.25 -o net.rfm \\
       --mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616      for a model that expects normalised images";
@@ -36,6 +39,13 @@ pub struct Args {
     /// Deviation of the smoothing noise, in pixels of [0, 1]
     #[arg(long)]
     sigma: f64,
+    /// Mask network in ONNX, float: smoothing becomes adaptive and radii L-infinity. It takes pixels of [0, 1]; --mean and
+    /// --std are the classifier's
+    #[arg(long, value_name = "ONNX", requires = "calibrate")]
+    mask: Option<PathBuf>,
+    /// Share of the first step, which the mask is made from, in the budget of noise
+    #[arg(long, value_name = "A", default_value_t = 0.5, requires = "mask")]
+    budget_split: f64,
     /// Model file to write
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -99,12 +109,21 @@ pub fn run(args: Args) -> Result<(), CliError> {
         bar.set_position(done as u64);
     };
     let options = options(&args);
-    let compiled = match &data {
-        Some(data) => compile_observed(&onnx, &name, data.as_ref(), &options, &progress),
-        None => compile_quantised(&onnx, &name, &options),
+    let mask = args.mask.as_deref().map(read).transpose()?;
+    let compiled = match (&data, &mask) {
+        (Some(data), Some(mask)) => {
+            let networks = Networks { classifier: &onnx, mask };
+            compile_adaptive(networks, &name, data.as_ref(), (&options, args.budget_split), &progress)
+        }
+        (Some(data), None) => compile_observed(&onnx, &name, data.as_ref(), &options, &progress),
+        (None, _) => compile_quantised(&onnx, &name, &options),
     };
     bar.finish_and_clear();
-    let bytes = compiled.map_err(|error| CliError::failed(args.onnx.display().to_string(), error))?;
+    let sources = || match &args.mask {
+        Some(mask) => format!("{} with mask {}", args.onnx.display(), mask.display()),
+        None => args.onnx.display().to_string(),
+    };
+    let bytes = compiled.map_err(|error| CliError::failed(sources(), error))?;
     write(&args.out, &bytes)?;
     let sources = args.emit.map(|language| emit(language, stem.as_deref().unwrap_or_default(), &bytes));
     for (extension, text) in sources.unwrap_or_default() {

@@ -20,7 +20,7 @@ pub(super) struct DataArgs {
     /// Take every K-th image only
     #[arg(long, value_name = "K", default_value = "1")]
     skip: NonZeroUsize,
-    /// Stop after M images; if not given, 100 of signs and all of any other data set
+    /// Stop after M images; if not given, 100 of rendered signs and all of any other data set
     #[arg(long, value_name = "M")]
     max: Option<usize>,
 }
@@ -44,7 +44,7 @@ impl DataArgs {
 
     /// Indices of the images, in order.
     pub fn indices(&self, data: &dyn Dataset) -> Vec<usize> {
-        let all = if data.name() == "signs" { SIGNS_BY_DEFAULT } else { data.len() };
+        let all = if data.name().starts_with("signs") { SIGNS_BY_DEFAULT } else { data.len() };
         (0..data.len()).step_by(self.skip.get()).take(self.max.unwrap_or(all)).collect()
     }
 }

@@ -7,6 +7,7 @@ use super::model_file::ModelFile;
 use super::{CliError, to_json};
 use crate::compile::inspect::{Certificate, Layer, Report, inspect};
 use crate::device;
+use crate::report::Norm;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +35,7 @@ pub struct Args {
 /// A file that cannot be read or is no model; standard output.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse()?;
+    let model = if args.memory { file.parse_plain("inspect --memory")? } else { file.parse()? };
     let report = inspect(&model);
     let mut out = std::io::stdout().lock();
     if args.memory {
@@ -71,25 +72,55 @@ pub(super) fn text(report: &Report) -> String {
         ),
         format!("classes {}: {}", report.classes.len(), report.classes.join(", ")),
         String::new(),
-        format!(
-            "{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}",
-            "", "layer", "", "output", "MACs", "weights B", "output B"
-        ),
     ];
-    lines.extend(report.layers.iter().enumerate().map(|(index, layer)| layer_line(index, layer)));
+    if let Some(mask) = &report.mask {
+        lines.push(format!("mask network, of ONNX {}", mask.source_sha256));
+        lines.extend(layer_lines(&mask.layers));
+        lines.push(format!(
+            "{} MACs, {} bytes of weights, constants and tables",
+            mask.macs, mask.weight_bytes
+        ));
+        lines.push("\nclassifier".to_owned());
+    }
+    lines.extend(layer_lines(&report.layers));
     lines.push(String::new());
     lines.push(format!("{} MACs, {} weights", report.macs, report.weights));
     lines.push(format!("weights and constants  {:>9} bytes", report.weight_bytes));
     lines.push(format!("activations            {:>9} bytes if none shared memory", report.activation_bytes));
     lines.push(format!("arena                  {:>9} bytes a sample", report.arena_bytes));
-    let noise = &report.noise;
     lines.push(String::new());
-    lines.push(format!(
-        "noise   sigma {} pixel, values {}..={} /255, {} bytes, total variation distance {:.2e} an image",
-        noise.sigma, noise.min, noise.max, noise.bytes, noise.tv_budget
-    ));
+    lines.extend(noise_lines(report));
     lines.extend(report.certificates.iter().map(certificate_line));
     lines.join("\n") + "\n"
+}
+
+fn noise_lines(report: &Report) -> Vec<String> {
+    let noise = &report.noise;
+    let table = format!(
+        "sigma {} pixel, values {}..={} /255, {} bytes, total variation distance {:.2e} an image",
+        noise.sigma, noise.min, noise.max, noise.bytes, noise.tv_budget
+    );
+    let Some(mask) = &report.mask else { return vec![format!("noise   {table}")] };
+    vec![
+        format!(
+            "noise   sigma {} pixel in two steps, {} of the budget to the first",
+            mask.sigma, mask.budget_split
+        ),
+        format!("first   {table}"),
+        format!(
+            "second  sigma up to {:.6} pixel, as the mask is, total variation distance {:.2e} an image",
+            mask.second_sigma, mask.tv_budget
+        ),
+    ]
+}
+
+fn layer_lines(layers: &[Layer]) -> Vec<String> {
+    let head = format!(
+        "{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}",
+        "", "layer", "", "output", "MACs", "weights B", "output B"
+    );
+    let lines = layers.iter().enumerate().map(|(index, layer)| layer_line(index, layer));
+    std::iter::once(head).chain(lines).collect()
 }
 
 fn layer_line(index: usize, layer: &Layer) -> String {
@@ -116,6 +147,10 @@ fn layer_line(index: usize, layer: &Layer) -> String {
 fn certificate_line(table: &Certificate) -> String {
     let selection = table.n0.map_or(String::new(), |n0| format!(" after {n0} that select"));
     let least = table.least_count.map_or("never".to_owned(), |count| format!("from {count} votes"));
-    let radius = table.max_radius.map_or(String::new(), |radius| format!(", radius up to {radius:.4} pixel"));
+    let radius = match (table.max_radius, table.norm) {
+        (None, _) => String::new(),
+        (Some(radius), Norm::L2) => format!(", radius up to {radius:.4} pixel"),
+        (Some(radius), Norm::LInf) => format!(", L-infinity radius up to {:.3} /255", 255.0 * radius),
+    };
     format!("table   {} of {}{selection}, alpha {}: {least}{radius}", table.method, table.n, table.alpha)
 }

@@ -12,6 +12,7 @@ mod certify;
 mod compile;
 mod data_args;
 mod error;
+mod explain;
 mod inspect;
 mod lines;
 mod memory;
@@ -56,6 +57,7 @@ enum Verb {
     Replay(replay::Args),
     Bench(bench::Args),
     Audit(audit::Args),
+    Explain(explain::Args),
     Report(report::Args),
 }
 
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Audit(args) => audit::run(args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Report(args) => report::run(args),
     });
     let result = match result {

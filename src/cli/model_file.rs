@@ -66,6 +66,20 @@ impl ModelFile {
     }
 }
 
+impl ModelFile {
+    /// As [`parse`](Self::parse), for a verb that knows one network and L2 radii.
+    pub fn parse_plain(&self, verb: &str) -> Result<Model<'_>, CliError> {
+        let model = self.parse()?;
+        match model.mask() {
+            None => Ok(model),
+            Some(_) => Err(CliError::Usage(format!(
+                "{}: a model of adaptive smoothing: {verb} takes models of plain smoothing only",
+                self.name
+            ))),
+        }
+    }
+}
+
 /// Checks that the images and classes of `data` are those the model was made for.
 pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
     let input = model.input();

@@ -56,7 +56,7 @@ fn names() -> String {
 /// A file that cannot be read or is no model, an unknown device, numbers out of range, standard output.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse()?;
+    let model = file.parse_plain("report")?;
     let device = Device::from_name(&args.device)
         .ok_or_else(|| CliError::Usage(format!("--device {}: expected one of {}", args.device, names())))?;
     let cycles = args.cpi.unwrap_or(device.cycles);

@@ -21,8 +21,10 @@ pub(super) struct Request<'d> {
     /// The model as it was named.
     pub model: String,
     pub model_sha256: String,
-    /// Deviation of the noise in pixels.
+    /// Deviation of the noise in pixels, which radii are made of.
     pub sigma: f64,
+    /// What radii are measured in.
+    pub norm: Norm,
     pub data: &'d dyn Dataset,
     pub split: Split,
 }
@@ -47,7 +49,8 @@ impl<'d> Request<'d> {
             method,
             model: file.name().to_owned(),
             model_sha256: to_hex(&model.sha256()),
-            sigma: f64::from_bits(model.noise().sigma_bits),
+            sigma: f64::from_bits(model.sigma_bits()),
+            norm: Norm::of(model.norm()),
             data: data.0,
             split: data.1,
         }
@@ -82,7 +85,7 @@ impl<'d> Request<'d> {
             idx: index,
             label,
             predict: row.predict_number(),
-            norm: Norm::L2,
+            norm: self.norm,
             unit: Unit::Pixel,
             radius: row.radius(),
             radius_units,

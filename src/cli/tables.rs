@@ -1,10 +1,10 @@
 //! What counts are worth in a run: a table of the model file, else computed.
 
 use ringfence_runtime::Model;
-use ringfence_runtime::certificate::{CertificateTable, Checkpoint, Lookup, Method, Radius};
+use ringfence_runtime::certificate::{CertificateTable, Checkpoint, Lookup, Method, Norm, Radius};
 
 use super::CliError;
-use crate::certificate::{self, Scheme, Significance, Table};
+use crate::certificate::{self, Scheme, Significance, Smoothing, Table};
 
 /// What the votes are for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,15 +42,14 @@ impl<'a> Terms<'a> {
         if let Some(table) = found {
             return Ok(Self::Model(table));
         }
-        let noise = model.noise();
-        let (sigma, budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
+        let smoothing = Smoothing::of(model);
         match method {
-            Method::TwoStage => Scheme::two_stage(n0, n, alpha, sigma, budget).map(Self::Radii),
-            Method::SingleStage => Scheme::single_stage(n, alpha, sigma, budget).map(Self::Radii),
+            Method::TwoStage => Scheme::two_stage(n0, n, alpha, smoothing).map(Self::Radii),
+            Method::SingleStage => Scheme::single_stage(n, alpha, smoothing).map(Self::Radii),
             Method::Predict => Significance::new(n, alpha).map(Self::Votes),
             Method::Sequential => {
                 let target = target.ok_or_else(|| CliError::Usage("no target radius is given".to_owned()))?;
-                certificate::sequential(target, n, alpha, sigma, budget).map(Self::Checkpoints)
+                certificate::sequential_of(target, n, alpha, smoothing).map(Self::Checkpoints)
             }
             other => return Err(CliError::Usage(format!("no tables can be made for method {other:?}"))),
         }
@@ -90,6 +89,10 @@ impl Lookup for Terms<'_> {
 
     fn is_significant(&self, count: u32, together: u32) -> bool {
         self.lookup().is_significant(count, together)
+    }
+
+    fn norm(&self) -> Norm {
+        self.lookup().norm()
     }
 
     fn target(&self) -> Option<Radius> {

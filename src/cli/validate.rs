@@ -53,7 +53,7 @@ fn data_help() -> String {
 /// Files, data sets, and a model that was compiled from another ONNX file.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(Some(&args.model))?;
-    let model = file.parse()?;
+    let model = file.parse_plain("validate")?;
     let onnx = read(&args.onnx)?;
     let data = data::open(&args.data, args.split)?;
     let images = Images { max: args.max, noisy: args.noisy, seed: args.seed };

@@ -26,10 +26,10 @@ struct Seen {
     sums: Vec<f64>,
 }
 
-/// Names of the ONNX values that a float model must return for [`calibrate`]: tensors 1.., then the logits.
+/// Names of the ONNX values that a float model must return for [`calibrate`]: tensors 1.., then the logits if there are any.
 pub fn values(network: &Network) -> Vec<&str> {
     let tensors = network.tensors.iter().skip(1).map(|tensor| tensor.value.as_str());
-    tensors.chain([network.logits.as_str()]).collect()
+    tensors.chain(network.logits()).collect()
 }
 
 /// Two passes over `samples`: extremes and means, then histograms between the extremes. `float` returns [`values`],
@@ -55,7 +55,8 @@ pub fn calibrate(
     let seen: Vec<Vec<Seen>> =
         samples.par_iter().map(|sample| Ok(see(network, &run(sample)?))).collect::<Result<_, OnnxError>>()?;
     let count = network.tensors.len();
-    let extremes: Vec<Extremes> = (0..count)
+    let values = count - 1 + usize::from(network.logits().is_some());
+    let extremes: Vec<Extremes> = (0..values)
         .map(|value| seen.iter().fold(Extremes::default(), |all, seen| all.join(seen[value].extremes)))
         .collect();
     let histograms = samples
@@ -69,7 +70,11 @@ pub fn calibrate(
     let means = std::iter::once(image_means(network, input, samples))
         .chain((1..count).map(|tensor| means(network, tensor, &seen)))
         .collect();
-    Ok(Calibration { tensors: histograms, means, logits: extremes.last().copied().unwrap_or_default() })
+    Ok(Calibration {
+        tensors: histograms,
+        means,
+        logits: extremes.get(count - 1).copied().unwrap_or_default(),
+    })
 }
 
 /// Extremes of all values, sums of those that are tensors.

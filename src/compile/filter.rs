@@ -86,6 +86,9 @@ pub fn usual(window: &Window, input: &Activation, means: &[f64], positions: (usi
         hits as f64 / positions as f64
     };
     Array3::from_shape_fn((rows, columns, channels), |(row, column, channel)| {
+        if window.padding.mirrored {
+            return means[channel];
+        }
         inside(row, window.padding.top, window.strides.0, input.height, positions.0)
             * inside(column, window.padding.left, window.strides.1, input.width, positions.1)
             * means[channel]

@@ -8,7 +8,7 @@ use crate::onnx::{Affine, Conv, Dense, Graph, Node, NodeId, OnnxError, Op, Shape
 /// A graph without scales, offsets and padding nodes.
 #[derive(Clone, Debug)]
 pub struct Folded {
-    /// Convolutions, dense layers, ReLU, sums, joins, pools, upsamplings and flattenings.
+    /// Convolutions, dense layers, curves, sums, joins, pools, upsamplings and flattenings.
     pub graph: Graph,
     /// Normalisation of the image: `input` node's value = `mul[c] x + add[c]` for pixels x of full scale 1.
     pub input: Affine,
@@ -28,7 +28,9 @@ pub fn fold(graph: &Graph, input: Affine) -> Result<Folded, OnnxError> {
         match node.op {
             Op::Affine(_) => return Err(folded.unsupported(id, misplaced_affine(&folded, id))),
             Op::Pad(_) => {
-                return Err(folded.unsupported(id, "padding is supported before a convolution only"));
+                let reason =
+                    "padding is supported before a convolution only, mirrored pixels with no other padding";
+                return Err(folded.unsupported(id, reason));
             }
             _ => {}
         }
@@ -76,10 +78,13 @@ impl Folder<'_> {
             Op::Dense(dense) => self.place_dense(node, dense, before),
             Op::Flatten => self.place_flatten(node, before),
             Op::Pad(padding) => match self.nodes[before].op {
-                Op::Pad(outer) => {
-                    let inputs = self.nodes[before].inputs.clone();
-                    self.push(Node { op: Op::Pad(padding.around(outer)), ..node.clone() }, inputs)
-                }
+                Op::Pad(outer) => match padding.around(outer) {
+                    Some(both) => {
+                        let inputs = self.nodes[before].inputs.clone();
+                        self.push(Node { op: Op::Pad(both), ..node.clone() }, inputs)
+                    }
+                    None => self.push(node.clone(), inputs),
+                },
                 _ => self.push(node.clone(), inputs),
             },
             _ => self.push(node.clone(), inputs),
@@ -121,7 +126,8 @@ impl Folder<'_> {
 
     fn place_conv(&mut self, node: &Node, conv: &Conv, before: NodeId) -> NodeId {
         let Op::Pad(outer) = self.nodes[before].op else { return self.push(node.clone(), vec![before]) };
-        let conv = Conv { padding: outer.around(conv.padding), ..conv.clone() };
+        let Some(padding) = outer.around(conv.padding) else { return self.push(node.clone(), vec![before]) };
+        let conv = Conv { padding, ..conv.clone() };
         let pad = &self.nodes[before];
         let absorbed = [vec![pad.name.clone()], pad.absorbed.clone()].concat();
         let inputs = pad.inputs.clone();

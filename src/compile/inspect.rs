@@ -6,6 +6,7 @@ use ringfence_runtime::{Model, Op, format};
 use serde::Serialize;
 
 use super::meta::Meta;
+use crate::report::Norm;
 
 /// Name and version of the JSON layout of [`Report`].
 pub const SCHEMA: &str = "ringfence.inspect/1";
@@ -47,12 +48,36 @@ pub struct Report {
     pub noise: Noise,
     /// Certificate tables.
     pub certificates: Vec<Certificate>,
+    /// The network before the classifier and both steps of noise, if smoothing is adaptive. `noise` is then the first step's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
+}
+
+/// A mask network and the numbers of adaptive smoothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mask {
+    /// SHA-256 of its ONNX file, hexadecimal.
+    pub source_sha256: String,
+    /// Operations in the order they run.
+    pub layers: Vec<Layer>,
+    /// Multiplications of one forward pass.
+    pub macs: u64,
+    /// Bytes of packed weights and requantisation constants.
+    pub weight_bytes: usize,
+    /// Deviation that radii are made of, in pixels of full scale 1.
+    pub sigma: f64,
+    /// Share of the first step in the budget of noise.
+    pub budget_split: f64,
+    /// Deviation of the second step under a mask of ones, in pixels of full scale 1; other masks have less.
+    pub second_sigma: f64,
+    /// Total variation distance of a whole image's second step, charged to every certificate (rounded up).
+    pub tv_budget: f64,
 }
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// `conv`, `add`, `pool`, `maxpool`, `join` or `logits`.
+    /// `conv`, `add`, `pool`, `maxpool`, `join`, `lookup` or `logits`.
     pub kind: &'static str,
     /// Name of the ONNX node, if META tells.
     pub name: Option<String>,
@@ -110,6 +135,8 @@ pub struct Certificate {
     pub alpha: f64,
     /// Least count that certifies, or least count of the top class that is ever significant.
     pub least_count: Option<u32>,
+    /// What the radius is measured in: `L2` or `LInf`.
+    pub norm: Norm,
     /// Radius of a unanimous vote in pixels of full scale 1, the target radius for sequential; none for predict.
     pub max_radius: Option<f64>,
 }
@@ -121,6 +148,7 @@ pub fn inspect(model: &Model<'_>) -> Report {
     let name =
         |index: usize| meta.as_ref().and_then(|meta| meta.layers.get(index)).map(|layer| layer.name.clone());
     let layers: Vec<Layer> = model.ops().enumerate().map(|(index, op)| layer(&op, name(index))).collect();
+    let mask_name = |index: usize| Some(meta.as_ref()?.mask.as_ref()?.layers.get(index)?.name.clone());
     let input = model.input();
     Report {
         schema: SCHEMA,
@@ -139,7 +167,25 @@ pub fn inspect(model: &Model<'_>) -> Report {
         arena_bytes: model.arena_bytes(1),
         noise: noise(model),
         certificates: model.certificates().map(|table| certificate(&table)).collect(),
+        mask: model.mask().map(|found| mask(found, mask_name)),
         layers,
+    }
+}
+
+fn mask(mask: &format::Mask<'_>, name: impl Fn(usize) -> Option<String>) -> Mask {
+    let layers: Vec<Layer> =
+        mask.network.ops().enumerate().map(|(index, op)| layer(&op, name(index))).collect();
+    let (adaptive, input) = (&mask.adaptive, mask.network.input());
+    let ones = 255 * 255 * (input.height * input.width) as u64;
+    Mask {
+        source_sha256: hex(&adaptive.source_sha256),
+        macs: layers.iter().map(|layer| layer.macs).sum(),
+        weight_bytes: layers.iter().map(|layer| layer.weight_bytes).sum(),
+        layers,
+        sigma: f64::from_bits(adaptive.sigma_bits),
+        budget_split: f64::from_bits(adaptive.split_bits),
+        second_sigma: f64::from(adaptive.deviation(ones)) / 65_025.0,
+        tv_budget: (adaptive.tv_budget as f64 * 2f64.powi(-64)).next_up(),
     }
 }
 
@@ -151,6 +197,7 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         Op::GlobalAvgPool(op) => ("pool", None, None, None, op.lo),
         Op::MaxPool(op) => ("maxpool", Some([2, 2]), Some([2, 2]), None, op.lo),
         Op::Join(op) => ("join", None, None, None, op.lo),
+        Op::Lookup(_) => ("lookup", None, None, None, 0),
         Op::Logits(op) => ("logits", Some([input.height, input.width]), None, Some(op.filter), 0),
         _ => ("unknown", None, None, None, 0),
     };
@@ -168,7 +215,7 @@ fn layer(op: &Op<'_>, name: Option<String>) -> Layer {
         kernel,
         stride,
         residual: op.residual().is_some(),
-        relu: output.is_some_and(|tensor| tensor.zero_point == lo),
+        relu: output.is_some_and(|tensor| tensor.zero_point == lo && !matches!(op, Op::Lookup(_))),
         pairs: matches!(op, Op::Conv(op) if op.pairs),
         macs: op.macs(),
         weights: filter.map_or(0, |filter| filter.outputs * volume),
@@ -209,6 +256,7 @@ fn certificate(table: &format::CertificateTable<'_>) -> Certificate {
         n: table.n(),
         alpha: f64::from_bits(table.alpha_bits()),
         least_count,
+        norm: Norm::of(table.norm()),
         max_radius: table
             .entries()
             .last()
@@ -225,6 +273,7 @@ fn sequential(table: &format::CertificateTable<'_>) -> Certificate {
         n: table.n(),
         alpha: f64::from_bits(table.alpha_bits()),
         least_count: certifying.map(|at| at.accept),
+        norm: Norm::of(table.norm()),
         max_radius: table.target().map(|radius| f64::from(radius.units()) / f64::from(Radius::ONE)),
     }
 }

@@ -70,17 +70,18 @@ pub fn class_names(
     options: &Options,
 ) -> Result<Vec<String>, CompileError> {
     let fail = |reason| Err(CompileError::Option { option: "--classes", reason });
-    if !(2..=MAX_CLASSES).contains(&network.classes) {
-        return fail(format!("the model has {} classes, expected 2 to {MAX_CLASSES}", network.classes));
+    let classes = network.classes();
+    if !(2..=MAX_CLASSES).contains(&classes) {
+        return fail(format!("the model has {classes} classes, expected 2 to {MAX_CLASSES}"));
     }
-    let numbers: Vec<String> = (0..network.classes).map(|class| class.to_string()).collect();
+    let numbers: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
     let names = match data {
         _ if !options.classes.is_empty() => &options.classes,
         Some(data) => data.classes(),
         None => &numbers,
     };
-    if names.len() != network.classes {
-        return fail(format!("{} names for the model's {} classes", names.len(), network.classes));
+    if names.len() != classes {
+        return fail(format!("{} names for the model's {classes} classes", names.len()));
     }
     match names.iter().find(|name| name.len() > usize::from(u8::MAX)) {
         Some(name) => fail(format!("{name:?} is longer than 255 bytes")),

@@ -5,12 +5,35 @@ use std::slice;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
 use super::error::CompileError;
-use super::network::{Activation, Kind, Layer, Network, TensorId, Window};
-use crate::onnx::{Graph, Levels, NodeId, Op, Padding, Shape};
+use super::network::{Activation, End, Kind, Layer, Network, TensorId, Window};
+use crate::onnx::{Curve, Graph, Levels, NodeId, Op, Padding, Shape};
 
-/// Turns a folded graph into layers.
+/// Turns a folded graph that ends in logits into layers.
 pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
-    let (last, logit_levels) = last_layer(graph)?;
+    let (last, levels) = last_layer(graph)?;
+    let (tensors, layers) = layers(graph, Some(last))?;
+    let node = &graph.nodes[last];
+    let end = End::Logits { value: node.value.clone(), levels, classes: node.shape.channels() };
+    Ok(Network { tensors, layers, end })
+}
+
+/// Turns a folded graph that ends in a mask of the image's size into layers.
+pub fn lower_mask(graph: &Graph) -> Result<Network, CompileError> {
+    let (image, output) = (graph.nodes[0].shape, &graph.nodes[graph.output]);
+    let is_plane = match (image, output.shape) {
+        (Shape::Map { height, width, .. }, found) => found == Shape::Map { channels: 1, height, width },
+        _ => false,
+    };
+    if output.op != Op::Curve(Curve::Sigmoid) || !is_plane {
+        let reason = "a mask network must end in a Sigmoid over one channel of the image's size";
+        return Err(graph.unsupported(graph.output, reason).into());
+    }
+    let (tensors, layers) = layers(graph, None)?;
+    Ok(Network { tensors, layers, end: End::Mask })
+}
+
+/// All layers; node `last` makes the logits.
+fn layers(graph: &Graph, last: Option<NodeId>) -> Result<(Vec<Activation>, Vec<Layer>), CompileError> {
     let mut readers = vec![Vec::new(); graph.nodes.len()];
     for (id, node) in graph.nodes.iter().enumerate() {
         node.inputs.iter().for_each(|input| readers[*input].push(id));
@@ -27,10 +50,8 @@ pub fn lower(graph: &Graph) -> Result<Network, CompileError> {
         lowering.node(id)?;
     }
     let (mut tensors, layers) = (lowering.tensors, lowering.layers);
-    set_borders(&mut tensors, &layers);
-    let logits = graph.nodes[last].value.clone();
-    let classes = graph.nodes[last].shape.channels();
-    Ok(Network { tensors, layers, logits, logit_levels, classes })
+    set_borders(&mut tensors, &layers)?;
+    Ok((tensors, layers))
 }
 
 /// The node whose value, possibly flattened or rounded to levels, is the output: a dense layer or a convolution of the
@@ -65,7 +86,7 @@ fn last_layer(graph: &Graph) -> Result<(NodeId, Option<Levels>), CompileError> {
 
 struct Lowering<'a> {
     graph: &'a Graph,
-    last: NodeId,
+    last: Option<NodeId>,
     readers: Vec<Vec<NodeId>>,
     tensors: Vec<Activation>,
     layers: Vec<Layer>,
@@ -95,6 +116,13 @@ impl Lowering<'_> {
             Op::Upsample if self.joined(id) => {}
             Op::Upsample => self.emit(id, Kind::Join { other: None }, self.place(node.inputs[0]), &[]),
             Op::Concat => self.concat(id)?,
+            Op::Curve(Curve::Sigmoid) if id != self.graph.output => {
+                let reason = "a Sigmoid is supported at the end of a mask network only";
+                return Err(self.graph.unsupported(id, reason).into());
+            }
+            Op::Curve(curve) => {
+                self.emit(id, Kind::Lookup { curve: *curve }, self.place(node.inputs[0]), &[]);
+            }
             Op::Affine(_) | Op::Pad(_) => return Err(self.graph.unsupported(id, "was not folded").into()),
         }
         Ok(())
@@ -150,8 +178,11 @@ impl Lowering<'_> {
 
     fn weighted(&mut self, id: NodeId, window: Window) {
         let input = self.place(self.graph.nodes[id].inputs[0]);
-        let kind =
-            if id == self.last { Kind::Logits { window } } else { Kind::Conv { window, residual: None } };
+        let kind = if Some(id) == self.last {
+            Kind::Logits { window }
+        } else {
+            Kind::Conv { window, residual: None }
+        };
         self.emit(id, kind, input, &[]);
     }
 
@@ -230,12 +261,12 @@ impl Lowering<'_> {
         let mut made = fused.last().copied().unwrap_or(id);
         let mut covered: Vec<NodeId> = [&[id], fused].concat();
         let relu = self.only_reader(made).filter(|reader| self.graph.nodes[*reader].op == Op::Relu);
-        let stand_alone = self.graph.nodes[id].op == Op::Relu;
+        let stand_alone = matches!(self.graph.nodes[id].op, Op::Relu | Op::Curve(_));
         if let Some(relu) = relu.filter(|_| !stand_alone) {
             made = relu;
             covered.push(relu);
         }
-        let output = (id != self.last).then(|| self.output(&kind, input, made));
+        let output = (Some(id) != self.last).then(|| self.output(&kind, input, made));
         let nodes = || covered.iter().map(|id| &self.graph.nodes[*id]);
         let absorbed =
             nodes().flat_map(|node| [slice::from_ref(&node.name), node.absorbed.as_slice()].concat());
@@ -253,7 +284,7 @@ impl Lowering<'_> {
     /// A new tensor for what the layer makes: elementwise layers keep the layout of their input.
     fn output(&mut self, kind: &Kind, input: TensorId, made: NodeId) -> TensorId {
         let shape = match kind {
-            Kind::Add { .. } => self.map_shape(input),
+            Kind::Add { .. } | Kind::Lookup { .. } => self.map_shape(input),
             _ => self.graph.nodes[made].shape,
         };
         self.tensor(made, shape)
@@ -265,22 +296,44 @@ impl Lowering<'_> {
             Shape::Vector(features) => (features, 1, 1),
         };
         let value = self.graph.nodes[id].value.clone();
-        self.tensors.push(Activation { channels, height, width, border: 0, value, levels: None });
+        self.tensors.push(Activation {
+            channels,
+            height,
+            width,
+            border: 0,
+            mirrored: false,
+            value,
+            levels: None,
+        });
         self.tensors.len() - 1
     }
 }
 
-/// Gives every tensor the border that the windows of its readers reach into.
-fn set_borders(tensors: &mut [Activation], layers: &[Layer]) {
+/// Gives every tensor the border that the windows of its readers reach into. It has one kind of border: all readers that
+/// pad must pad alike.
+fn set_borders(tensors: &mut [Activation], layers: &[Layer]) -> Result<(), CompileError> {
+    let mut padded = vec![None; tensors.len()];
     for layer in layers {
         let (Kind::Conv { window, .. }, Some(output)) = (&layer.kind, layer.output) else { continue };
         let (_, kernel_h, kernel_w, _) = window.weight.dim();
         let (rows, columns) = (tensors[output].height, tensors[output].width);
         let input = &mut tensors[layer.input];
+        if !window.padding.is_empty() {
+            let mirrored = window.padding.mirrored;
+            if *padded[layer.input].get_or_insert(mirrored) != mirrored {
+                let value = &input.value;
+                return Err(CompileError::Mismatch(format!(
+                    "layer {}: {value} is padded with zeros for one layer and with mirrored pixels for another",
+                    layer.name
+                )));
+            }
+            input.mirrored = mirrored;
+        }
         let below =
             ((rows - 1) * window.strides.0 + kernel_h).saturating_sub(window.padding.top + input.height);
         let right =
             ((columns - 1) * window.strides.1 + kernel_w).saturating_sub(window.padding.left + input.width);
         input.border = input.border.max(below).max(right).max(window.padding.top).max(window.padding.left);
     }
+    Ok(())
 }

@@ -12,6 +12,9 @@ use super::range::Extremes;
 /// Name and version of the JSON layout.
 pub const SCHEMA: &str = "ringfence.meta/1";
 
+/// This program and its version.
+pub const COMPILER: &str = concat!("ringfence ", env!("CARGO_PKG_VERSION"));
+
 /// How a model was made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
@@ -31,6 +34,20 @@ pub struct Meta {
     pub layers: Vec<LayerMeta>,
     /// The logits.
     pub logits: LogitsMeta,
+    /// The mask network, if smoothing is adaptive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<MaskMeta>,
+}
+
+/// The mask network of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MaskMeta {
+    /// Share of the first step in the budget of noise.
+    pub budget_split: f64,
+    /// Activations, parallel to the MASK TENSORS section.
+    pub tensors: Vec<TensorMeta>,
+    /// Layers, parallel to the MASK OPS section.
+    pub layers: Vec<LayerMeta>,
 }
 
 impl Meta {
@@ -49,7 +66,17 @@ impl Meta {
                 meta.layers.len()
             )));
         }
+        let parts = |mask: &MaskMeta| (mask.tensors.len(), mask.layers.len());
+        let wanted = model.mask().map(|mask| (mask.network.tensors().count(), mask.network.ops().count()));
+        if meta.mask.as_ref().map(parts) != wanted {
+            return Err(CompileError::Mismatch("META: does not describe the mask network".into()));
+        }
         Ok(meta)
+    }
+
+    /// The META section.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, CompileError> {
+        serde_json::to_vec(self).map_err(|error| CompileError::Mismatch(format!("META: {error}")))
     }
 }
 
@@ -128,7 +155,12 @@ pub fn describe(network: &Network, integer: &Integer, calibration: Option<&Calib
     Meta {
         tensors: tensors.collect(),
         layers: layers.collect(),
-        logits: LogitsMeta { value: network.logits.clone(), scale: integer.logit_scale, min, max },
+        logits: LogitsMeta {
+            value: network.logits().unwrap_or_default().to_owned(),
+            scale: integer.logit_scale,
+            min,
+            max,
+        },
         ..Meta::default()
     }
 }

@@ -8,6 +8,7 @@
 //! ranges that the file does not give, [`quantise`] chooses scales and integers, [`arena`] places activations, [`write`](mod@write) and [`pack`] make the
 //! bytes.
 
+pub mod adaptive;
 pub mod arena;
 pub mod calibrate;
 pub mod difference;
@@ -24,6 +25,7 @@ pub mod meta;
 pub mod network;
 mod options;
 pub mod pack;
+pub mod part;
 pub mod quantise;
 pub mod range;
 pub mod ranges;
@@ -35,6 +37,7 @@ mod tests;
 pub mod validate;
 pub mod write;
 
+pub use adaptive::{Networks, compile_adaptive};
 pub use error::CompileError;
 pub use options::{ActivationBits, Options, TableSpec};
 
@@ -81,6 +84,6 @@ pub fn compile_quantised(onnx: &[u8], name: &str, options: &Options) -> Result<V
 
 fn run(job: &Job<'_>, name: &str, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<u8>, CompileError> {
     let calibration = job.calibrate(progress)?;
-    let integer = quantise::quantise(&job.network, &job.input, calibration.as_ref())?;
+    let integer = quantise::quantise(&job.part.network, &job.part.input, calibration.as_ref())?;
     job.assemble(name, &integer, calibration.as_ref())
 }

@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use ringfence_runtime::format::layout::CHANNEL_GROUP;
 
-use crate::onnx::{Conv, Dense, Levels, Padding};
+use crate::onnx::{Conv, Curve, Dense, Levels, Padding};
 
 /// Index into [`Network::tensors`].
 pub type TensorId = usize;
@@ -19,6 +19,8 @@ pub struct Activation {
     pub width: usize,
     /// Pixels around it that some layer's windows reach.
     pub border: usize,
+    /// Whether they mirror the pixels inside, else they are zeros.
+    pub mirrored: bool,
     /// Name of the ONNX value it stands for.
     pub value: String,
     /// The levels that the file gives for it, if it does.
@@ -44,7 +46,7 @@ pub struct Window {
     pub units: Option<Vec<f32>>,
     /// Step down and to the right.
     pub strides: (usize, usize),
-    /// Zero padding of the input.
+    /// Padding of the input.
     pub padding: Padding,
 }
 
@@ -92,6 +94,11 @@ pub enum Kind {
         /// The second operand.
         other: Option<TensorId>,
     },
+    /// Each value by itself.
+    Lookup {
+        /// The function.
+        curve: Curve,
+    },
     /// The dense layer at the end.
     Logits {
         /// Kernel over the whole map, without padding.
@@ -122,7 +129,11 @@ impl Layer {
         match self.kind {
             Kind::Conv { residual, .. } => residual,
             Kind::Add { other } => other,
-            Kind::GlobalAvgPool | Kind::MaxPool | Kind::Join { .. } | Kind::Logits { .. } => None,
+            Kind::GlobalAvgPool
+            | Kind::MaxPool
+            | Kind::Join { .. }
+            | Kind::Lookup { .. }
+            | Kind::Logits { .. } => None,
         }
     }
 
@@ -136,22 +147,50 @@ impl Layer {
     }
 }
 
+/// What a network ends with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// Logits: the classifier.
+    Logits {
+        /// Name of the ONNX value that holds them.
+        value: String,
+        /// The levels that the file gives for them, if it does.
+        levels: Option<Levels>,
+        /// How many there are.
+        classes: usize,
+    },
+    /// The tensor that the last layer writes: a mask network.
+    Mask,
+}
+
 /// The whole network. Tensor 0 is the normalised image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// All activations.
     pub tensors: Vec<Activation>,
-    /// Layers in execution order; the last one makes the logits.
+    /// Layers in execution order; the last one makes the logits or the mask.
     pub layers: Vec<Layer>,
-    /// Name of the ONNX value that holds the logits.
-    pub logits: String,
-    /// The levels that the file gives for them, if it does.
-    pub logit_levels: Option<Levels>,
-    /// Number of classes.
-    pub classes: usize,
+    /// What it ends with.
+    pub end: End,
 }
 
 impl Network {
+    /// Number of classes; none of a mask network.
+    pub fn classes(&self) -> usize {
+        match self.end {
+            End::Logits { classes, .. } => classes,
+            End::Mask => 0,
+        }
+    }
+
+    /// The ONNX value that holds the logits; none of a mask network.
+    pub fn logits(&self) -> Option<&str> {
+        match &self.end {
+            End::Logits { value, .. } => Some(value),
+            End::Mask => None,
+        }
+    }
+
     /// Whether the file gives levels for any activation.
     pub fn is_quantised(&self) -> bool {
         self.tensors.iter().any(|tensor| tensor.levels.is_some())

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::error::CompileError;
-use crate::certificate::{self, CertificateError, Table};
+use crate::certificate::{self, CertificateError, Scheme, Smoothing, Table};
 
 /// Options of [`compile`](super::compile).
 #[derive(Clone, Debug, PartialEq)]
@@ -151,14 +151,18 @@ impl TableSpec {
         TableSpec::Predict { n: 1000, alpha: 0.001 },
     ];
 
-    /// Computes the table for noise of deviation `sigma` whose sampler is charged `tv_budget` (units of 2^-64).
-    pub fn table(&self, sigma: f64, tv_budget: u64) -> Result<Table, CertificateError> {
+    /// Computes the table for votes of a smoothed classifier.
+    pub fn table(&self, smoothing: Smoothing) -> Result<Table, CertificateError> {
         match *self {
-            TableSpec::TwoStage { n0, n, alpha } => certificate::two_stage(n0, n, alpha, sigma, tv_budget),
-            TableSpec::SingleStage { n, alpha } => certificate::single_stage(n, alpha, sigma, tv_budget),
+            TableSpec::TwoStage { n0, n, alpha } => {
+                Scheme::two_stage(n0, n, alpha, smoothing).map(|scheme| scheme.table())
+            }
+            TableSpec::SingleStage { n, alpha } => {
+                Scheme::single_stage(n, alpha, smoothing).map(|scheme| scheme.table())
+            }
             TableSpec::Predict { n, alpha } => certificate::predict(n, alpha),
             TableSpec::Sequential { radius, n, alpha } => {
-                certificate::sequential(radius, n, alpha, sigma, tv_budget)
+                certificate::sequential_of(radius, n, alpha, smoothing)
             }
         }
     }

@@ -42,6 +42,13 @@ impl Weights {
         Place { weights, requant, pairs_fit }
     }
 
+    /// Appends the table of a lookup; returns where it lies.
+    pub fn push_table(&mut self, table: &[u8]) -> usize {
+        let place = self.align();
+        self.0.extend(table);
+        place
+    }
+
     fn align(&mut self) -> usize {
         self.0.resize(self.0.len().next_multiple_of(ALIGN), 0);
         self.0.len()

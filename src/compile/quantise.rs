@@ -1,16 +1,17 @@
 //! Float layers to integer layers: scales and zero points of activations, rules between them.
 
 use ndarray::Array3;
+use ringfence_runtime::format::layout::LOOKUP_ENTRIES;
 
 use super::calibrate::Calibration;
 use super::error::CompileError;
 use super::filter::{self, Filter, MAX_FACTOR, Target};
 use super::input::InputScale;
-use super::network::{Kind, Layer, Network, TensorId, Window};
+use super::network::{End, Kind, Layer, Network, TensorId, Window};
 use super::ranges::ranges;
 use super::requant::{Requant, Rescale};
 use super::scale::Scale;
-use crate::onnx::Padding;
+use crate::onnx::{Curve, Padding};
 
 /// Magnitude of a result for which [`Requant::choose`] minimises the error: what activations usually hold, as a part of
 /// the levels they have.
@@ -62,6 +63,11 @@ pub enum IntegerKind {
         /// The second operand and its rule.
         other: Option<(TensorId, Rescale)>,
     },
+    /// Values through a table.
+    Lookup {
+        /// Result of each value.
+        table: Box<[u8; LOOKUP_ENTRIES]>,
+    },
     /// Logits.
     Logits {
         /// Weights.
@@ -99,6 +105,7 @@ pub fn quantise(
             Kind::GlobalAvgPool => quantiser.pool(layer)?,
             Kind::MaxPool => quantiser.max_pool(layer)?,
             Kind::Join { other } => quantiser.join(layer, *other)?,
+            Kind::Lookup { curve } => quantiser.lookup(layer, *curve)?,
             Kind::Logits { window } => quantiser.logits(layer, window)?,
         };
         quantiser.integer.layers.push(kind);
@@ -183,6 +190,25 @@ impl Quantiser<'_> {
         Ok(IntegerKind::Join { rescale: rescale(layer, input, output)?, other })
     }
 
+    /// A mask has a scale of its own: 255 is 1.
+    fn lookup(&mut self, layer: &Layer, curve: Curve) -> Result<IntegerKind, CompileError> {
+        let input = self.integer.scales[layer.input];
+        let output = match curve {
+            Curve::Sigmoid => {
+                let mask = Scale { scale: 1.0 / 255.0, zero_point: 0, top: u8::MAX };
+                self.integer.scales.push(mask);
+                mask
+            }
+            Curve::LeakyRelu { .. } => self.output(layer, 0.0)?,
+        };
+        let entry = |level: usize| {
+            let x = input.scale * (level as f64 - f64::from(input.zero_point));
+            let level = (curve.at(x) / output.scale).round() + f64::from(output.zero_point);
+            level.clamp(0.0, f64::from(output.top)) as u8
+        };
+        Ok(IntegerKind::Lookup { table: Box::new(std::array::from_fn(entry)) })
+    }
+
     fn logits(&mut self, layer: &Layer, window: &Window) -> Result<IntegerKind, CompileError> {
         let input = self.integer.scales[layer.input];
         let least = (input.scale * filter::coarsest(window) / MAX_FACTOR).max(f64::MIN_POSITIVE);
@@ -196,7 +222,7 @@ impl Quantiser<'_> {
     /// What becomes [`LOGIT_LEVELS`]: the largest logit of the levels that the file gives, or that was seen, or a part
     /// of the largest that the input's levels can make, so that even that one does not saturate.
     fn largest_logit(&self, window: &Window, input: Scale) -> f64 {
-        if let Some(levels) = self.network.logit_levels {
+        if let End::Logits { levels: Some(levels), .. } = self.network.end {
             let (lo, hi) = Scale::given(levels).range();
             return hi.max(-lo);
         }

@@ -1,11 +1,15 @@
 //! Ranges of all activations, with those that share values brought together.
 
 use super::calibrate::Calibration;
-use super::network::{Kind, Network};
+use super::network::{Kind, Layer, Network};
 use super::scale::Scale;
+use crate::onnx::Curve;
 
 /// A range is shared if that makes it at most so many times as wide: it costs at most one bit.
 const WIDENING: f64 = 2.0;
+
+/// A mask of 255 levels does not change beyond: 1 / (1 + exp(6.5)) < 1 / 510.
+const SATURATED: f64 = 6.5;
 
 /// A range, which holds zero.
 type Range = (f64, f64);
@@ -17,6 +21,14 @@ pub fn ranges(network: &Network, calibration: &Calibration, image: Scale) -> Vec
     ranges.extend(calibration.tensors.iter().map(|histogram| histogram.best_range(image.top)));
     for layer in network.layers.iter().filter(|layer| layer.relu) {
         layer.output.into_iter().for_each(|output| ranges[output].0 = 0.0);
+    }
+    for layer in network.layers.iter().filter(|layer| layer.kind == Kind::Lookup { curve: Curve::Sigmoid }) {
+        let readers =
+            network.layers.iter().flat_map(Layer::reads).filter(|read| *read == layer.input).count();
+        if readers == 1 && layer.input != 0 {
+            let (lo, hi) = ranges[layer.input];
+            ranges[layer.input] = (lo.max(-SATURATED), hi.min(SATURATED));
+        }
     }
     // From the end on, so that what a join asks of an operand reaches those that the operand is made of.
     for layer in network.layers.iter().rev() {

@@ -65,6 +65,13 @@ pub struct NoiseSource<'a> {
     pub seed: u64,
 }
 
+/// The key of a number.
+pub(super) fn seed_of(seed: u64) -> Seed {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    Seed(key)
+}
+
 /// `count` images spread evenly over the data set. The same arguments give the same samples.
 pub fn draw(
     data: &dyn Dataset,
@@ -81,9 +88,7 @@ pub fn sample(data: &dyn Dataset, index: usize, noise: Option<NoiseSource<'_>>) 
     let label = data.read(index, &mut pixels)?;
     let mut noisy = vec![0; pixels.len()];
     if let Some(NoiseSource { table, seed }) = noise {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        Noise::new(table, &Seed(key), Purpose::Estimate, index as u32).fill(&mut noisy);
+        Noise::new(table, &seed_of(seed), Purpose::Estimate, index as u32).fill(&mut noisy);
     }
     noisy.iter_mut().zip(&pixels).for_each(|(noisy, pixel)| *noisy += i16::from(*pixel));
     Ok(Sample { label, noisy })

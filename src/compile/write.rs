@@ -63,6 +63,7 @@ pub fn tensors(tensors: &[Activation], scales: &[Scale], plan: &Plan) -> Vec<u8>
         put(&mut record, layout::tensor::BORDER, [tensor.border as u8]);
         put(&mut record, layout::tensor::ZERO_POINT, [scale.zero_point]);
         put(&mut record, layout::tensor::TOP, [scale.top]);
+        put(&mut record, layout::tensor::MIRRORED, [u8::from(tensor.mirrored && tensor.border > 0)]);
         section.extend_from_slice(&record);
     }
     section
@@ -131,6 +132,10 @@ fn op(
             put(&mut record, at::KIND, [at::MAX_POOL]);
             put(&mut record, at::KERNEL_H, [2, 2]);
             put(&mut record, at::STRIDE_H, [2, 2]);
+        }
+        IntegerKind::Lookup { table } => {
+            put(&mut record, at::KIND, [at::LOOKUP]);
+            put(&mut record, at::WEIGHTS, (weights.push_table(table.as_slice()) as u32).to_le_bytes());
         }
         IntegerKind::Logits { filter } => {
             put(&mut record, at::KIND, [at::LOGITS]);

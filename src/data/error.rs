@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::SPECS;
+use super::{SPECS, Shape};
 
 /// Why a data set could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,26 @@ pub enum DataError {
     Spec {
         /// The spec as given.
         found: String,
+    },
+    /// A scene of a size that is not rendered.
+    #[error("side {found}: a scene has {least} to {most} pixels")]
+    Side {
+        /// Rows and columns asked for.
+        found: usize,
+        /// The least.
+        least: usize,
+        /// The most.
+        most: usize,
+    },
+    /// Pictures that cannot lie on a background.
+    #[error("{name}: images of {shape} do not fit on a background of 3x{side}x{side}")]
+    Background {
+        /// The data set.
+        name: String,
+        /// Its images.
+        shape: Shape,
+        /// Rows and columns of the background.
+        side: usize,
     },
     /// The split is neither of the two.
     #[error("split `{found}` is not known: expected train or test")]

@@ -1,10 +1,12 @@
 //! Data sets: built in and on disk.
 //!
-//! A data set is named by a spec: `signs` (rendered, nothing to download) or `KIND:PATH` with the original files of
+//! A data set is named by a spec: `signs` and `signs-scene:K` (rendered, nothing to download), `bg:K:SPEC` (another one's pictures
+//! on rendered backgrounds), or `KIND:PATH` with the original files of
 //! CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST. Images are 8-bit, in channel-height-width order, on the pixel grid the
 //! certificates are about; nothing is normalised here (the model file carries its input rule).
 
 mod cifar;
+mod composed;
 mod error;
 mod idx;
 mod memory;
@@ -108,7 +110,7 @@ pub trait Dataset: Send + Sync {
 }
 
 /// The forms of spec that [`open`] understands, for help texts and errors.
-pub const SPECS: &str = "signs, cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR or fashion-mnist:DIR";
+pub const SPECS: &str = "signs, signs-scene:K (K from 32 to 96), bg:K:SPEC (on backgrounds), cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR or fashion-mnist:DIR";
 
 /// Opens the data set that `spec` names.
 ///
@@ -118,13 +120,20 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
     if spec == "signs" {
         return Ok(Box::new(Signs::new(split)?));
     }
-    let (kind, path) = match spec.split_once(':') {
-        Some((kind, path)) if !path.is_empty() => (kind, Path::new(path)),
+    let (kind, rest) = match spec.split_once(':') {
+        Some((kind, rest)) if !rest.is_empty() => (kind, rest),
         _ => return Err(DataError::Spec { found: spec.to_owned() }),
     };
+    let path = Path::new(rest);
     Ok(match kind {
         "cifar10" => Box::new(cifar::cifar10(path, split)?),
         "cifar100" => Box::new(cifar::cifar100(path, split)?),
+        "signs-scene" => Box::new(Signs::scenes(split, side(spec, rest)?)?),
+        "bg" => {
+            let unknown = || DataError::Spec { found: spec.to_owned() };
+            let (k, inner) = rest.split_once(':').ok_or_else(unknown)?;
+            Box::new(composed::Composed::new(open(inner, split)?, side(spec, k)?, split)?)
+        }
         "mnist" | "fashion-mnist" => Box::new(idx::open(kind, path, split)?),
         _ => return Err(DataError::Spec { found: spec.to_owned() }),
     })
@@ -137,6 +146,11 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
 /// A file that is missing, not a whole number of records, or holds a label that is no class.
 pub fn records_like(path: &Path, other: &dyn Dataset) -> Result<Box<dyn Dataset>, DataError> {
     Ok(Box::new(cifar::records_like(path, other)?))
+}
+
+/// The side of a picture in a spec.
+fn side(spec: &str, text: &str) -> Result<usize, DataError> {
+    text.parse().map_err(|_| DataError::Spec { found: spec.to_owned() })
 }
 
 /// Checks the arguments of [`Dataset::read`].

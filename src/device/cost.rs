@@ -96,6 +96,7 @@ fn cost(op: &Op<'_>, backend: Backend) -> Cost {
         }
         Op::MaxPool(_) => ("maxpool", MAX_POOL * values(op)),
         Op::Join(_) => ("join", JOIN * values(op)),
+        Op::Lookup(_) => ("lookup", JOIN * values(op)),
         Op::Logits(op) => {
             let (weights, classes) = (op.filter.depth * op.filter.padded, op.filter.outputs);
             ("logits", LOGITS[0] * weights as f64 + LOGITS[1] * classes as f64)

@@ -5,7 +5,7 @@ use ringfence_runtime::certificate::Radius;
 use serde::Serialize;
 
 use super::{Cost, Device, instructions};
-use crate::certificate::{CertificateError, Scheme};
+use crate::certificate::{CertificateError, Scheme, Smoothing};
 
 /// Name and version of the JSON layout of [`Report`].
 pub const REPORT_SCHEMA: &str = "ringfence.report/1";
@@ -87,9 +87,7 @@ pub fn report(
 }
 
 fn reach(model: &Model<'_>, n: u32, alpha: f64, seconds: f64) -> Result<Reach, CertificateError> {
-    let noise = model.noise();
-    let (sigma, budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
-    let table = match Scheme::single_stage(n, alpha, sigma, budget) {
+    let table = match Scheme::single_stage(n, alpha, Smoothing::of(model)) {
         Ok(scheme) => Some(scheme.table()),
         Err(CertificateError::Nothing { .. }) => None,
         Err(error) => return Err(error),

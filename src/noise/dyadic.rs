@@ -22,6 +22,13 @@ impl Dyadic {
         Self { mantissa: mantissa >> zeros, exponent: biased.max(1) - 1075 + zeros as i32 }
     }
 
+    /// The float.
+    pub(crate) fn to_f64(self) -> f64 {
+        // Two factors: 2^exponent alone may underflow.
+        let half = self.exponent / 2;
+        self.mantissa as f64 * 2f64.powi(half) * 2f64.powi(self.exponent - half)
+    }
+
     /// `ceil(factor * self)`, for products below 2^64.
     pub(crate) fn ceil_times(&self, factor: u32) -> u64 {
         let product = u128::from(self.mantissa) * u128::from(factor);

@@ -15,8 +15,11 @@ mod budget;
 pub(crate) mod dyadic;
 pub(crate) mod gaussian;
 mod pmf;
+mod quantiles;
 #[cfg(test)]
 mod tests;
+
+pub use quantiles::{ERROR_BITS, QuantileTable, quantiles, second_step_budget};
 
 use thiserror::Error;
 
@@ -36,6 +39,12 @@ pub enum NoiseError {
     Sigma {
         /// The given standard deviation.
         sigma: f64,
+    },
+    /// A polynomial of the normal quantile misses its bound; a defect of the generator, not of any input.
+    #[error("segment {segment} of the normal quantile is not within its bound")]
+    Quantile {
+        /// Index of the segment.
+        segment: usize,
     },
     /// The table is too far from the rounded Gaussian for images of this size.
     #[error(

@@ -60,7 +60,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Zero padding of a map, in pixels.
+/// Padding of a map, in pixels: with zeros, or with the pixels inside, mirrored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Padding {
     /// Rows above.
@@ -71,17 +71,29 @@ pub struct Padding {
     pub bottom: usize,
     /// Columns to the right.
     pub right: usize,
+    /// Pixel -i is pixel i, the outermost is not repeated.
+    pub mirrored: bool,
 }
 
 impl Padding {
-    /// Both paddings, one around the other.
-    pub fn around(self, inner: Padding) -> Padding {
-        Padding {
+    /// Whether it adds nothing.
+    pub fn is_empty(self) -> bool {
+        [self.top, self.left, self.bottom, self.right] == [0; 4]
+    }
+
+    /// Both paddings, one around the other; none if that is not one padding.
+    pub fn around(self, inner: Padding) -> Option<Padding> {
+        if inner.is_empty() || self.is_empty() {
+            return Some(if inner.is_empty() { self } else { inner });
+        }
+        let zeros = !self.mirrored && !inner.mirrored;
+        zeros.then(|| Padding {
             top: self.top + inner.top,
             left: self.left + inner.left,
             bottom: self.bottom + inner.bottom,
             right: self.right + inner.right,
-        }
+            mirrored: false,
+        })
     }
 }
 
@@ -94,7 +106,7 @@ pub struct Conv {
     pub bias: Vec<f32>,
     /// Step down and to the right.
     pub strides: (usize, usize),
-    /// Zero padding of the input.
+    /// Padding of the input.
     pub padding: Padding,
     /// One per output channel, where the file gives integer weights: each weight is a multiple of it within ±127.
     pub units: Option<Vec<f32>>,
@@ -143,6 +155,28 @@ impl Affine {
     }
 }
 
+/// A function of one value that is no straight line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Curve {
+    /// `x` from 0 on, below it `slope x`.
+    LeakyRelu {
+        /// Between 0 and 1.
+        slope: f32,
+    },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+impl Curve {
+    /// The function's value.
+    pub fn at(self, x: f64) -> f64 {
+        match self {
+            Self::LeakyRelu { slope } => x.max(0.0) + f64::from(slope) * x.min(0.0),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        }
+    }
+}
+
 /// What a node computes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
@@ -154,10 +188,12 @@ pub enum Op {
     Dense(Dense),
     /// See [`Affine`].
     Affine(Affine),
-    /// Zero padding.
+    /// See [`Padding`].
     Pad(Padding),
     /// `max(x, 0)`.
     Relu,
+    /// Each value by itself.
+    Curve(Curve),
     /// Sum of two values of one shape.
     Add,
     /// Mean over rows and columns; the result is a map of one pixel.

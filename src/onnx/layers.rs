@@ -1,10 +1,10 @@
-//! Readers of the layers with weights, and of ReLU.
+//! Readers of the layers with weights, of ReLU and of other curves.
 
 use ndarray::{Array2, Array4};
 
 use super::Reason;
 use super::constant::Constant;
-use super::graph::{Affine, Conv, Dense, Op, Padding, Shape};
+use super::graph::{Affine, Conv, Curve, Dense, Op, Padding, Shape};
 use super::site::{Made, Site};
 
 /// Largest kernel side, stride and padding that the model format can hold.
@@ -67,13 +67,13 @@ fn conv_padding(
         ("NOTSET", Some(&[top, left, bottom, right])) => {
             let (top, left) = window_pair(&[top, left], "pads", 0)?;
             let (bottom, right) = window_pair(&[bottom, right], "pads", 0)?;
-            Ok(Padding { top, left, bottom, right })
+            Ok(Padding { top, left, bottom, right, mirrored: false })
         }
         ("NOTSET", Some(pads)) => Err(format!("pads {pads:?}, expected four")),
         ("SAME_UPPER" | "SAME_LOWER", _) => {
             let (top, bottom) = same(size.0, kernel.0, strides.0);
             let (left, right) = same(size.1, kernel.1, strides.1);
-            Ok(Padding { top, left, bottom, right })
+            Ok(Padding { top, left, bottom, right, mirrored: false })
         }
         _ => Err(format!("unknown auto_pad {mode}")),
     }
@@ -178,6 +178,22 @@ pub fn batch_normalization(site: &mut Site<'_>) -> Reason<Made> {
 pub fn relu(site: &mut Site<'_>) -> Reason<Made> {
     let (input, shape) = site.computed(0)?;
     Ok(Made::layer(Op::Relu, vec![input], shape))
+}
+
+/// LeakyRelu.
+pub fn leaky_relu(site: &mut Site<'_>) -> Reason<Made> {
+    let (input, shape) = site.computed(0)?;
+    let slope = site.attributes.float("alpha")?.unwrap_or(0.01);
+    if !(0.0..=1.0).contains(&slope) {
+        return Err(format!("slope {slope}: from 0 to 1 is supported"));
+    }
+    Ok(Made::layer(Op::Curve(Curve::LeakyRelu { slope }), vec![input], shape))
+}
+
+/// Sigmoid.
+pub fn sigmoid(site: &mut Site<'_>) -> Reason<Made> {
+    let (input, shape) = site.computed(0)?;
+    Ok(Made::layer(Op::Curve(Curve::Sigmoid), vec![input], shape))
 }
 
 /// A vector of one value per channel; a single value, or leading axes of length 1, are accepted.

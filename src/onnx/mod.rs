@@ -26,7 +26,7 @@ mod upsampling;
 
 pub use error::OnnxError;
 pub use float_model::FloatModel;
-pub use graph::{Affine, Conv, Dense, Graph, Levels, Node, NodeId, Op, Padding, Shape};
+pub use graph::{Affine, Conv, Curve, Dense, Graph, Levels, Node, NodeId, Op, Padding, Shape};
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::Framework;

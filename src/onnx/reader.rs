@@ -211,6 +211,8 @@ fn dispatch(proto: &NodeProto, output: &str, site: &mut Site<'_>) -> Reason<Made
         "MatMul" => layers::mat_mul(site),
         "BatchNormalization" => layers::batch_normalization(site),
         "Relu" => layers::relu(site),
+        "LeakyRelu" => layers::leaky_relu(site),
+        "Sigmoid" => layers::sigmoid(site),
         "Add" => arithmetic::add(site),
         "Sub" => arithmetic::sub(site),
         "Mul" => arithmetic::mul(site),

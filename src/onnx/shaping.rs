@@ -58,13 +58,14 @@ fn to_vector(site: &Site<'_>) -> Reason<Made> {
     }
 }
 
-/// Pad with zeros, rows and columns only. The layer's reader limits the size, here it is what one byte holds.
+/// Pad with zeros or mirrored pixels, rows and columns only. The layer's reader limits the size, here it is what one byte holds.
 pub fn pad(site: &mut Site<'_>) -> Reason<Made> {
     let (input, channels, height, width) = site.map(0)?;
-    match site.attributes.string("mode")?.as_deref() {
-        None | Some("constant") => {}
-        Some(mode) => return Err(format!("mode {mode}: only constant is supported")),
-    }
+    let mirrored = match site.attributes.string("mode")?.as_deref() {
+        None | Some("constant") => false,
+        Some("reflect") => true,
+        Some(mode) => return Err(format!("mode {mode}: only constant and reflect are supported")),
+    };
     let attribute_value = site.attributes.float("value")?.unwrap_or(0.0);
     let attribute_pads = site.attributes.ints("pads")?;
     let pads = match site.optional_constant(1)? {
@@ -79,7 +80,11 @@ pub fn pad(site: &mut Site<'_>) -> Reason<Made> {
         return Err(format!("pads with {value}: only 0 is supported"));
     }
     let axes = site.optional_constant(3)?.map(|axes| axes.as_ints()).transpose()?;
-    let padding = spatial(pads, axes.unwrap_or(&[0, 1, 2, 3]))?;
+    let padding = Padding { mirrored, ..spatial(pads, axes.unwrap_or(&[0, 1, 2, 3]))? };
+    let all_inside = padding.top.max(padding.bottom) < height && padding.left.max(padding.right) < width;
+    if mirrored && !all_inside {
+        return Err(format!("mirrors more pixels than the {height}x{width} map has inside"));
+    }
     let shape = Shape::Map {
         channels,
         height: height + padding.top + padding.bottom,

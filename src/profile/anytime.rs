@@ -5,7 +5,7 @@ use ringfence_runtime::smooth::top;
 use serde::{Deserialize, Serialize};
 
 use super::row::ProfileRow;
-use crate::certificate::{self, CertificateError, Table};
+use crate::certificate::{self, CertificateError, Smoothing, Table};
 use crate::report::Verdict;
 
 /// Where one image stopped.
@@ -40,18 +40,12 @@ pub struct Anytime {
 }
 
 impl Anytime {
-    /// Checkpoints up to `budget` samples; see [`certificate::sequential`].
+    /// Checkpoints up to `budget` samples; see [`certificate::sequential_of`].
     ///
     /// # Errors
     /// Numbers out of range, or a target that not even unanimous votes certify.
-    pub fn new(
-        target: f64,
-        budget: u32,
-        alpha: f64,
-        sigma: f64,
-        tv_budget: u64,
-    ) -> Result<Self, CertificateError> {
-        let table = certificate::sequential(target, budget, alpha, sigma, tv_budget)?;
+    pub fn new(target: f64, budget: u32, alpha: f64, smoothing: Smoothing) -> Result<Self, CertificateError> {
+        let table = certificate::sequential_of(target, budget, alpha, smoothing)?;
         Ok(Self { target, table })
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ringfence_runtime::certificate::{Lookup, Radius};
 
 use super::grid::Grid;
-use crate::certificate::{CertificateError, Scheme};
+use crate::certificate::{CertificateError, Scheme, Smoothing};
 
 /// Single-stage certificates of each N of a grid (docs/soundness.md, section 4). Entries are computed when they are needed.
 pub struct Levels {
@@ -18,8 +18,8 @@ impl Levels {
     ///
     /// # Errors
     /// alpha or sigma out of range.
-    pub fn new(grid: &Grid, alpha: f64, sigma: f64, tv_budget: u64) -> Result<Self, CertificateError> {
-        let scheme = |&n| match Scheme::single_stage(n, alpha, sigma, tv_budget) {
+    pub fn new(grid: &Grid, alpha: f64, smoothing: Smoothing) -> Result<Self, CertificateError> {
+        let scheme = |&n| match Scheme::single_stage(n, alpha, smoothing) {
             Ok(scheme) => Ok(Some(scheme)),
             // So few samples prove nothing, however they vote.
             Err(CertificateError::Nothing { .. }) => Ok(None),
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn entries_are_those_of_the_tables() {
         let grid = Grid::new(vec![4, 32, 100]).unwrap();
-        let mut levels = Levels::new(&grid, 0.001, 0.25, 1 << 30).unwrap();
+        let mut levels = Levels::new(&grid, 0.001, Smoothing::l2(0.25, 1 << 30)).unwrap();
         assert_eq!((levels.reach(0), levels.least_count(0), levels.units(0, 4)), (None, None, None));
         for (index, n) in [(1, 32), (2, 100)] {
             let table = crate::certificate::single_stage(n, 0.001, 0.25, 1 << 30).unwrap();

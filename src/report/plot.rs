@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::interval::wilson_95;
+use super::record::Norm;
 use super::rows::Row;
 use super::summary::in_pixels;
 
@@ -26,13 +27,16 @@ const INKS: [&str; 4] = ["#0b5fa5", "#c2410c", "#15803d", "#7e22ce"];
 
 /// Where data lie on the picture.
 struct Axes {
-    /// Right end of the radius axis, pixels of the image.
+    /// Right end of the radius axis, in `unit`.
     reach: f64,
+    /// What radii are written in: name, and how many are in a pixel.
+    unit: (&'static str, f64),
 }
 
 impl Axes {
+    /// Of a radius in pixels.
     fn x(&self, radius: f64) -> f64 {
-        LEFT + radius / self.reach * (WIDTH - LEFT - RIGHT)
+        LEFT + radius * self.unit.1 / self.reach * (WIDTH - LEFT - RIGHT)
     }
 
     fn y(share: f64) -> f64 {
@@ -42,10 +46,14 @@ impl Axes {
 
 /// Draws the curves, each with the band of its pointwise 95 % intervals.
 #[must_use]
-pub fn certified_accuracy_svg(title: &str, curves: &[Curve<'_>]) -> String {
-    let largest = curves.iter().map(|curve| curve.limit).fold(0.05, f64::max);
+pub fn certified_accuracy_svg(title: &str, curves: &[Curve<'_>], norm: Norm) -> String {
+    let unit = match norm {
+        Norm::L2 => ("L2 radius (pixels in [0, 1])", 1.0),
+        Norm::LInf => ("L-infinity radius (1/255)", 255.0),
+    };
+    let largest = curves.iter().map(|curve| curve.limit * unit.1).fold(0.05, f64::max);
     let step = tick_step(largest);
-    let axes = Axes { reach: (largest / step + 0.2).ceil() * step };
+    let axes = Axes { reach: (largest / step + 0.2).ceil() * step, unit };
     let mut svg = String::new();
     // Writing to a String cannot fail, so the results below carry no information.
     let _ = writeln!(
@@ -82,7 +90,7 @@ fn frame(svg: &mut String, title: &str, axes: &Axes, step: f64) {
     let ticks = (axes.reach / step).round() as u32;
     for tick in 0..=ticks {
         let radius = f64::from(tick) * step;
-        let x = axes.x(radius);
+        let x = axes.x(radius / axes.unit.1);
         let _ = writeln!(
             svg,
             "<path d=\"M{x:.1} {TOP}V{:.1}\" stroke=\"#eeeeee\"/><text x=\"{x:.1}\" y=\"{:.1}\" \
@@ -94,11 +102,11 @@ fn frame(svg: &mut String, title: &str, axes: &Axes, step: f64) {
     }
     let _ = writeln!(
         svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#111111\">certified L2 radius (pixels in \
-         [0, 1])</text>\n<text transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\" \
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#111111\">certified {}</text>\n<text transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\" \
          fill=\"#111111\">certified accuracy</text>",
         (LEFT + right) / 2.0,
         HEIGHT - 12.0,
+        axes.unit.0,
         (TOP + bottom) / 2.0
     );
 }
@@ -190,7 +198,8 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_no_rows_still_give_a_picture() {
-        let svg = certified_accuracy_svg("a < b & c", &[Curve { name: "<&>", rows: &[], limit: 0.6 }]);
+        let svg =
+            certified_accuracy_svg("a < b & c", &[Curve { name: "<&>", rows: &[], limit: 0.6 }], Norm::L2);
         assert!(svg.contains(">a &lt; b &amp; c</text>") && svg.contains(">&lt;&amp;&gt;, 0 images</text>"));
         assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"));
     }

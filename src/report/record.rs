@@ -47,6 +47,28 @@ pub enum Norm {
     /// Euclidean, over all values of the image.
     #[default]
     L2,
+    /// The largest difference of any value.
+    LInf,
+}
+
+impl Norm {
+    /// The runtime's norm.
+    #[must_use]
+    pub fn of(norm: ringfence_runtime::certificate::Norm) -> Self {
+        match norm {
+            ringfence_runtime::certificate::Norm::L2 => Self::L2,
+            ringfence_runtime::certificate::Norm::LInf => Self::LInf,
+        }
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::L2 => "L2",
+            Self::LInf => "L-infinity",
+        }
+    }
 }
 
 /// What a radius of 1 is.
@@ -83,7 +105,7 @@ pub enum SeedSource {
 /// What a sequential certification was to show, and where it stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
-    /// The L2 radius asked for, in pixels of `[0, 1]`.
+    /// The radius asked for, in pixels of `[0, 1]`.
     pub target_radius: f64,
     /// The same rounded up to units of 2^-20 pixel.
     pub target_radius_units: u32,
@@ -114,7 +136,7 @@ pub struct Record {
     /// Unit of the radius.
     #[serde(default)]
     pub unit: Unit,
-    /// Certified L2 radius in pixels of `[0, 1]`, rounded down to seven decimals.
+    /// Certified radius in pixels of `[0, 1]`, rounded down to seven decimals.
     pub radius: f64,
     /// The same radius exactly, in units of 2^-20 pixel.
     pub radius_units: u32,

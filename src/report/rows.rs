@@ -29,7 +29,7 @@ pub struct Row {
     pub label: usize,
     /// Certified class; `None` is an abstention.
     pub predict: Option<usize>,
-    /// Certified L2 radius in units of 2^-20 pixel (a pixel spans `[0, 1]`); 0 for an abstention.
+    /// Certified radius in units of 2^-20 pixel (a pixel spans `[0, 1]`); 0 for an abstention.
     pub radius_units: u32,
     /// Wall time of this image.
     pub time: Duration,

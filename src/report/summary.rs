@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::interval::wilson_95;
+use super::record::Norm;
 use super::rows::Row;
 use super::stops::Stops;
 
 /// Certified accuracy at one radius.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// L2 radius in pixels.
+    /// Radius in pixels.
     pub radius: f64,
     /// Images certified in their true class at this radius or more.
     pub certified: usize,
@@ -33,6 +34,8 @@ impl Score {
 pub struct Summary {
     /// Number of images.
     pub images: usize,
+    /// What radii are measured in.
+    pub norm: Norm,
     /// Certified accuracy at each radius asked for.
     pub scores: Vec<Score>,
     /// Images without a certificate.
@@ -48,7 +51,7 @@ pub struct Summary {
 impl Summary {
     /// Sums up `rows` at `radii` (pixels).
     #[must_use]
-    pub fn of(rows: &[Row], radii: &[f64]) -> Self {
+    pub fn of(rows: &[Row], radii: &[f64], norm: Norm) -> Self {
         let images = rows.len();
         let correct = || rows.iter().filter(|row| row.correct());
         let score = |&radius: &f64| {
@@ -60,6 +63,7 @@ impl Summary {
         let abstained = rows.iter().filter(|row| row.predict.is_none()).count();
         Self {
             images,
+            norm,
             scores: radii.iter().map(score).collect(),
             abstained,
             wrong: images - abstained - correct().count(),
@@ -71,13 +75,18 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "radius (L2, pixels in [0,1])   certified accuracy   95 % interval")?;
+        // L-infinity radii are small: in steps of an 8-bit pixel.
+        let (unit, times) = match self.norm {
+            Norm::L2 => ("radius (L2, pixels in [0,1])", 1.0),
+            Norm::LInf => ("radius (L-infinity, 1/255)", 255.0),
+        };
+        writeln!(f, "{unit:<28}   certified accuracy   95 % interval")?;
         for score in &self.scores {
             let (low, high) = score.interval;
             writeln!(
                 f,
                 "{:<28}   {:>8} {:>8} %   {:>5.1} .. {:.1} %",
-                score.key(),
+                if times == 1.0 { score.key() } else { format!("{:.3}", score.radius * times) },
                 format!("{}/{}", score.certified, self.images),
                 format!("{:.1}", 100.0 * score.share),
                 100.0 * low,
@@ -95,7 +104,7 @@ impl fmt::Display for Summary {
             }
         }
         writeln!(f, "certified in a wrong class     {:>8}", format!("{}/{}", self.wrong, self.images))?;
-        write!(f, "average certified radius       {:>8.4}", self.average_radius)
+        write!(f, "average certified radius       {:>8.4}", self.average_radius * times)
     }
 }
 
@@ -127,7 +136,7 @@ mod tests {
 
     #[test]
     fn counts_by_hand() {
-        let summary = Summary::of(&rows(), &[0.0, 0.25, 0.26, 0.5, 0.75]);
+        let summary = Summary::of(&rows(), &[0.0, 0.25, 0.26, 0.5, 0.75], Norm::L2);
         let certified: Vec<_> = summary.scores.iter().map(|score| score.certified).collect();
         assert_eq!(certified, [3, 2, 1, 1, 0]);
         assert_eq!((summary.abstained, summary.wrong), (1, 1));
@@ -136,7 +145,7 @@ mod tests {
 
     #[test]
     fn keys_have_two_decimals_or_more() {
-        let summary = Summary::of(&[], &[0.0, 0.25, 0.125]);
+        let summary = Summary::of(&[], &[0.0, 0.25, 0.125], Norm::L2);
         let keys: Vec<_> = summary.scores.iter().map(Score::key).collect();
         assert_eq!(keys, ["0.00", "0.25", "0.125"]);
     }

@@ -42,10 +42,24 @@ pub fn bytes() -> &'static [u8] {
 
 /// The network, compiled as asked for.
 pub fn compiled(options: Options) -> Vec<u8> {
-    static ONNX: OnceLock<Vec<u8>> = OnceLock::new();
     let train = data::open("signs", Split::Train).unwrap();
-    let onnx = ONNX.get_or_init(|| classifier(train.as_ref()));
-    compile(onnx, "tiny", train.as_ref(), &options).unwrap()
+    compile(onnx(), "tiny", train.as_ref(), &options).unwrap()
+}
+
+/// The network in ONNX.
+pub fn onnx() -> &'static [u8] {
+    static ONNX: OnceLock<Vec<u8>> = OnceLock::new();
+    ONNX.get_or_init(|| classifier(data::open("signs", Split::Train).unwrap().as_ref()))
+}
+
+/// A network from images to masks of the same size that are neither empty nor full.
+pub fn mask() -> Vec<u8> {
+    let mut graph = Graph::default();
+    let x = graph.conv("x", [8, 3], 1);
+    let x = graph.node("LeakyRelu", &[&x], vec![]);
+    let x = graph.conv(&x, [1, 8], 1);
+    let x = graph.node("Sigmoid", &[&x], vec![]);
+    graph.finish(&x, IMAGE)
 }
 
 /// Features, then `2 mu_c f - |mu_c|^2` for each class: the nearest centroid has the largest logit.

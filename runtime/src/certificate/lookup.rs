@@ -1,7 +1,7 @@
 //! What counts are worth.
 
 use super::Radius;
-use crate::format::{CertificateTable, Checkpoint, Method};
+use crate::format::{CertificateTable, Checkpoint, Method, Norm};
 
 /// What the counts of a method are worth: a table, or a host that computes an entry when it is asked for one,
 /// because a certificate needs one entry and a table of many votes takes long to make.
@@ -18,6 +18,11 @@ pub trait Lookup {
     fn radius(&self, count: u32) -> Option<Radius>;
     /// Whether `count` votes for the top class are significant when the top two classes have `together` votes.
     fn is_significant(&self, count: u32, together: u32) -> bool;
+
+    /// What radii are measured in.
+    fn norm(&self) -> Norm {
+        Norm::L2
+    }
 
     /// The radius that is certified or refuted (sequential only).
     fn target(&self) -> Option<Radius> {
@@ -59,6 +64,10 @@ impl Lookup for CertificateTable<'_> {
 
     fn is_significant(&self, count: u32, together: u32) -> bool {
         self.is_significant(count, together)
+    }
+
+    fn norm(&self) -> Norm {
+        self.norm()
     }
 
     fn target(&self) -> Option<Radius> {

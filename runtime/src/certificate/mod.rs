@@ -9,7 +9,7 @@ mod radius;
 mod record;
 mod sequential;
 
-pub use crate::format::{CertificateTable, Checkpoint, Method};
+pub use crate::format::{CertificateTable, Checkpoint, Method, Norm};
 pub use lookup::Lookup;
 pub use outcome::{Abstention, Certificate, ConcludeError, Outcome, Refutation, conclude};
 pub use radius::Radius;

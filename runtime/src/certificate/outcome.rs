@@ -1,7 +1,7 @@
 //! What a certification ends with.
 
 use super::{Lookup, Radius, sequential};
-use crate::format::Method;
+use crate::format::{Method, Norm};
 use crate::smooth::{Counts, top};
 use core::error::Error;
 use core::fmt;
@@ -57,8 +57,10 @@ impl Outcome {
 pub struct Certificate {
     /// The class.
     pub class: usize,
-    /// No image closer than this changes the class.
+    /// No image closer than this in `norm` changes the class.
     pub radius: Radius,
+    /// What the radius is measured in.
+    pub norm: Norm,
     /// Votes for the class among the n that were counted.
     pub count: u32,
     /// How the votes were used.
@@ -73,11 +75,25 @@ pub struct Certificate {
     pub counts: Counts,
 }
 
+impl Certificate {
+    /// The radius, if it is one of Euclidean distance.
+    pub fn radius_l2(&self) -> Option<Radius> {
+        (self.norm == Norm::L2).then_some(self.radius)
+    }
+
+    /// The radius, if it is one of the largest difference of any value.
+    pub fn radius_linf(&self) -> Option<Radius> {
+        (self.norm == Norm::LInf).then_some(self.radius)
+    }
+}
+
 /// A target radius that is out of reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refutation {
     /// The radius that no number of votes could prove, for whatever class.
     pub radius: Radius,
+    /// What the radius is measured in.
+    pub norm: Norm,
     /// The class with most votes.
     pub class: usize,
     /// Its votes.
@@ -156,6 +172,7 @@ pub fn conclude(table: &impl Lookup, selection: &Counts, counts: &Counts) -> Res
         Some(radius) => Outcome::Certified(Certificate {
             class,
             radius,
+            norm: table.norm(),
             count,
             method: table.method(),
             n0: table.n0(),

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// An L2 radius in units of 2^-20 pixel, full scale = 1. Every x' with ||x' - x|| below it is covered.
+/// A radius in units of 2^-20 pixel, full scale = 1. Every x' with ||x' - x|| below it is covered; the norm is that of the
+/// certificate or table it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Radius(pub u32);
 

@@ -1,7 +1,7 @@
 //! What a third party needs to recompute a certificate.
 
 use super::{Lookup, Outcome, Radius};
-use crate::format::{Method, Model};
+use crate::format::{Method, Model, Norm};
 use crate::noise::{Generator, Seed};
 use crate::smooth::{Counts, Image};
 
@@ -36,6 +36,8 @@ pub struct Record {
     pub count: u32,
     /// Votes per class of all that were counted.
     pub counts: Counts,
+    /// What radii are measured in.
+    pub norm: Norm,
     /// The radius; none for a refutation or an abstention.
     pub radius: Option<Radius>,
     /// Whether the target radius was refuted.
@@ -67,6 +69,7 @@ impl Record {
             class,
             count,
             counts: outcome.counts().clone(),
+            norm: table.norm(),
             radius: outcome.certificate().map(|certificate| certificate.radius),
             refuted: matches!(outcome, Outcome::Refuted(_)),
         }

@@ -53,14 +53,24 @@ pub(super) fn conclude(
     let at = checkpoints.find(|at| u64::from(at.votes) == found).ok_or(wrong)?;
     let class = top(counts);
     let (count, counts, n) = (counts.get(class).copied().unwrap_or(0), counts.clone(), at.votes);
-    let alpha_bits = table.alpha_bits();
+    let (alpha_bits, norm) = (table.alpha_bits(), table.norm());
     match at.decide(count) {
         Some(Decision::Certify) => {
             let method = Method::Sequential;
-            Ok(Outcome::Certified(Certificate { class, radius, count, method, n0: 0, n, alpha_bits, counts }))
+            Ok(Outcome::Certified(Certificate {
+                class,
+                radius,
+                norm,
+                count,
+                method,
+                n0: 0,
+                n,
+                alpha_bits,
+                counts,
+            }))
         }
         Some(Decision::Refute) => {
-            Ok(Outcome::Refuted(Refutation { radius, class, count, n, alpha_bits, counts }))
+            Ok(Outcome::Refuted(Refutation { radius, norm, class, count, n, alpha_bits, counts }))
         }
         None if n == expected => Ok(Outcome::Abstained(Abstention { class, count, counts })),
         None => Err(wrong),

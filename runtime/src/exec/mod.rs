@@ -9,7 +9,7 @@ mod input;
 mod step;
 
 use crate::arch::{Available, Backend, Session};
-use crate::format::Model;
+use crate::format::{Model, Network};
 use crate::ops;
 use crate::plan::{Op, Tensor};
 use core::error::Error;
@@ -84,17 +84,29 @@ impl TensorView<'_> {
     }
 }
 
-/// Runs one model with one backend.
+/// Runs one network of a model with one backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Executor<'m, 'a> {
     model: &'m Model<'a>,
+    network: &'m Network<'a>,
     backend: Available,
 }
 
 impl<'m, 'a> Executor<'m, 'a> {
     /// None if this CPU cannot run the backend.
     pub fn new(model: &'m Model<'a>, backend: Backend) -> Option<Self> {
-        Some(Self { model, backend: backend.available()? })
+        Some(Self { model, network: model.network(), backend: backend.available()? })
+    }
+
+    /// The same for the model's mask network, which gives no logits; none if it has no such network. It works on the same
+    /// arena, where each of the two overwrites what the other one left.
+    pub fn mask(&self) -> Option<Self> {
+        self.model.mask().map(|mask| Self { network: &mask.network, ..*self })
+    }
+
+    /// The network that it runs.
+    pub fn network(&self) -> &'m Network<'a> {
+        self.network
     }
 
     /// The model.
@@ -122,7 +134,7 @@ impl<'m, 'a> Executor<'m, 'a> {
         let given = arena.len();
         let error =
             ExecError::ArenaTooSmall { needed: self.model.arena_bytes(sample.saturating_add(1)), given };
-        let input = self.model.input();
+        let input = self.network.input();
         let tensor = input.operand.tensor;
         let bytes = self.sample(arena, sample).and_then(|bytes| bytes.get_mut(tensor.range()));
         let bytes = bytes.ok_or(error)?;
@@ -132,7 +144,7 @@ impl<'m, 'a> Executor<'m, 'a> {
 
     /// Runs the model over the first `batch` samples of the arena, whose inputs were written before.
     ///
-    /// `logits` receives `batch * classes` values, one row per sample. After each operation with an output
+    /// `logits` receives `batch * classes` values, one row per sample (none of a mask network). After each operation with an output
     /// tensor, `observer` is called for each sample with the operation's index, the sample and the tensor; for each
     /// sample in the order of the operations.
     /// The inputs may be overwritten.
@@ -167,13 +179,14 @@ impl<'m, 'a> Executor<'m, 'a> {
         if given < needed {
             return Err(ExecError::ArenaTooSmall { needed, given });
         }
-        let (expected, found) = (batch.saturating_mul(self.model.classes()), logits.len());
+        let (expected, found) = (batch.saturating_mul(self.network.logits()), logits.len());
         if found != expected {
             return Err(ExecError::LogitsLength { expected, found });
         }
+        self.mirror_inputs(arena, batch)?;
         let mut session = self.backend.session();
         let mut group = Group::new();
-        for (index, op) in self.model.ops().enumerate() {
+        for (index, op) in self.network.ops().enumerate() {
             let Some(step) = Step::new(index, &op)? else {
                 self.flush(&mut group, &mut session, arena, batch, &mut observer)?;
                 self.logits(index, &op, arena, logits)?;
@@ -189,6 +202,16 @@ impl<'m, 'a> Executor<'m, 'a> {
             }
         }
         self.flush(&mut group, &mut session, arena, batch, &mut observer)
+    }
+
+    /// Fills the borders of the images, if they mirror the pixels inside.
+    fn mirror_inputs(&self, arena: &mut [u8], batch: usize) -> Result<(), ExecError> {
+        let tensor = self.network.input().operand.tensor;
+        for sample in (0..batch).filter(|_| tensor.mirrored) {
+            let memory = self.sample(arena, sample).and_then(|memory| memory.get_mut(tensor.range()));
+            ops::fill_border(&tensor, memory.ok_or(ExecError::Inconsistent { op: 0 })?);
+        }
+        Ok(())
     }
 
     /// Runs a group of operations, sample by sample, and empties it.
@@ -224,7 +247,7 @@ impl<'m, 'a> Executor<'m, 'a> {
     ) -> Result<(), ExecError> {
         let Op::Logits(op) = op else { return Ok(()) };
         let error = ExecError::Inconsistent { op: index };
-        for (sample, logits) in logits.chunks_exact_mut(self.model.classes()).enumerate() {
+        for (sample, logits) in logits.chunks_exact_mut(self.network.logits()).enumerate() {
             let memory = self.sample(arena, sample).ok_or(error)?;
             ops::logits(op, memory.get(op.input.tensor.range()).ok_or(error)?, logits);
         }

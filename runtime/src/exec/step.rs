@@ -17,7 +17,7 @@ pub(super) struct Step<'a> {
 
 enum Kernel<'a> {
     Conv(ConvPlan<'a>),
-    Unweighted(Unweighted),
+    Unweighted(Unweighted<'a>),
 }
 
 impl<'a> Step<'a> {
@@ -29,6 +29,7 @@ impl<'a> Step<'a> {
             Op::GlobalAvgPool(op) => Kernel::Unweighted(Unweighted::GlobalAvgPool(*op)),
             Op::MaxPool(op) => Kernel::Unweighted(Unweighted::MaxPool(*op)),
             Op::Join(op) => Kernel::Unweighted(Unweighted::Join(*op)),
+            Op::Lookup(op) => Kernel::Unweighted(Unweighted::Lookup(*op)),
             Op::Logits(_) => return Ok(None),
         };
         let output = op.output().ok_or(ExecError::Inconsistent { op: index })?;

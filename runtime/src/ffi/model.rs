@@ -7,7 +7,7 @@ use core::ffi::c_char;
 use core::mem::{MaybeUninit, align_of, size_of};
 
 /// Words of a `ringfence_model`.
-pub const MODEL_WORDS: usize = 56;
+pub const MODEL_WORDS: usize = 104;
 
 /// What word 0 of a struct with a model holds.
 const TAG: u64 = u64::from_le_bytes(*b"RF.MODEL");
@@ -86,6 +86,9 @@ pub unsafe extern "C" fn ringfence_model_parse(file: *const u8, length: usize, m
         unsafe { words.write(0) };
         // SAFETY: by the contract of this function; the file stays as long as the model is used.
         let parsed = Model::parse(unsafe { bytes(file, length) }?)?;
+        if parsed.mask().is_some() {
+            return Err(Status::Adaptive);
+        }
         // SAFETY: as above; the model fits behind the tag.
         unsafe {
             words.add(1).cast::<Model<'static>>().write(parsed);

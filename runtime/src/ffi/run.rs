@@ -86,7 +86,7 @@ pub unsafe extern "C" fn ringfence_run_begin(
         let (opened, _) = unsafe { smoother.open(&image) }?;
         let model = opened.model();
         let table = budget.parse()?.table(model)?;
-        let progress = Progress::new(&table, &seed.into(), model.classes())?;
+        let progress = Progress::new(&table, &seed.into(), model)?;
         // SAFETY: as above; the state fits behind the tag.
         unsafe {
             words.add(1).cast::<State>().write(State { smoother, image, progress });

@@ -57,10 +57,12 @@ pub enum Status {
     Index = 22,
     /// An internal contradiction; never seen for a parsed model.
     Internal = 23,
+    /// A model of adaptive smoothing, which this interface does not run.
+    Adaptive = 24,
 }
 
 /// All, by number.
-const ALL: [Status; 24] = [
+const ALL: [Status; 25] = [
     Status::Ok,
     Status::NullPointer,
     Status::Misaligned,
@@ -85,6 +87,7 @@ const ALL: [Status; 24] = [
     Status::Unfinished,
     Status::Index,
     Status::Internal,
+    Status::Adaptive,
 ];
 
 impl Status {
@@ -119,6 +122,7 @@ impl Status {
             Self::Unfinished => c"the run has samples left to draw",
             Self::Index => c"there is no class or table of this index",
             Self::Internal => c"an internal contradiction",
+            Self::Adaptive => c"a model of adaptive smoothing, which this interface does not run",
         }
     }
 }
@@ -152,7 +156,7 @@ impl From<Error> for Status {
             Error::BackendUnavailable(_) => Self::Backend,
             Error::ImageShape { .. } => Self::ImageShape,
             Error::NoTable { .. } | Error::NoSequentialTable { .. } => Self::NoTable,
-            Error::TableMethod { .. } => Self::Method,
+            Error::TableMethod { .. } | Error::TableNorm { .. } => Self::Method,
             Error::NoSamples => Self::NoSamples,
             Error::Unfinished { .. } => Self::Unfinished,
             Error::Conclude(_) | Error::Exec(_) => Self::Internal,

@@ -3,7 +3,7 @@
 use super::decode::Graph;
 use super::error::{FormatError, OpFault};
 use super::layout::MAX_TENSORS;
-use super::weights::{check_filter, check_pairs};
+use super::weights::{check_filter, check_pairs, check_table};
 use crate::plan::{Op, Operand, Residual, Tensor};
 
 /// The tensors that hold what was last written to them.
@@ -33,23 +33,36 @@ impl Written {
     }
 }
 
-/// Checks every operation in order, starting from the written `input`.
-pub(crate) fn check_ops(graph: &Graph<'_>, input: Operand) -> Result<(), FormatError> {
+/// What a network ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The operation that gives logits.
+    Logits,
+    /// Whatever tensor is written last.
+    Map,
+}
+
+/// Checks every operation in order, starting from the written `input`; gives the tensor written last.
+pub(crate) fn check_ops(graph: &Graph<'_>, input: Operand, end: End) -> Result<Operand, FormatError> {
     let tensors = || (0..graph.tensors.len()).filter_map(|index| graph.tensor(index)?.ok());
     let mut written = Written([0; _]);
     written.write(input, tensors());
+    let mut last = input;
     for index in 0..graph.ops.len() {
         let at = |fault| FormatError::Op { index, fault };
         let Some(op) = graph.op(index) else { break };
         let op = op.map_err(at)?;
         check_op(&op, &written).map_err(at)?;
         match op.output() {
-            Some(output) => written.write(output, tensors()),
-            None if index + 1 < graph.ops.len() => return Err(at(OpFault::LogitsNotLast)),
-            None => return Ok(()),
+            Some(output) => {
+                written.write(output, tensors());
+                last = output;
+            }
+            None if index + 1 < graph.ops.len() || end == End::Map => return Err(at(OpFault::LogitsNotLast)),
+            None => return Ok(last),
         }
     }
-    Err(FormatError::NoLogits)
+    if end == End::Map { Ok(last) } else { Err(FormatError::NoLogits) }
 }
 
 fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
@@ -70,6 +83,7 @@ fn check_op(op: &Op<'_>, written: &Written) -> Result<(), OpFault> {
     match op {
         Op::Conv(op) => check_filter(&op.filter).and_then(|()| check_pairs(op)),
         Op::Logits(op) => check_filter(&op.filter),
+        Op::Lookup(op) => check_table(op),
         Op::Add(_) | Op::GlobalAvgPool(_) | Op::MaxPool(_) | Op::Join(_) => Ok(()),
     }
 }

@@ -6,7 +6,8 @@ use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_DEPTH, MAX_SHIFT, NO_
 use super::tensors::decode_tensor;
 use super::weights::check_requant;
 use crate::plan::{
-    AddOp, ConvOp, Filter, JoinOp, LogitsOp, MaxPoolOp, Op, Operand, PoolOp, Rescale, Residual, Tensor,
+    AddOp, ConvOp, Filter, JoinOp, LogitsOp, LookupOp, MaxPoolOp, Op, Operand, PoolOp, Rescale, Residual,
+    Tensor,
 };
 
 type OpRecord<'a> = Record<'a, { layout::OP_BYTES }>;
@@ -46,12 +47,13 @@ impl<'a> Graph<'a> {
         }
         match kind {
             op::CONV => self.decode_conv(record).map(Op::Conv),
-            op::ADD..=op::JOIN if pairs != 0 => Err(OpFault::Reserved),
+            op::ADD..=op::LOOKUP if pairs != 0 => Err(OpFault::Reserved),
             op::ADD => self.decode_add(record).map(Op::Add),
             op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
             op::LOGITS => self.decode_logits(record).map(Op::Logits),
             op::MAX_POOL => self.decode_max_pool(record).map(Op::MaxPool),
             op::JOIN => self.decode_join(record).map(Op::Join),
+            op::LOOKUP => self.decode_lookup(record).map(Op::Lookup),
             kind => Err(OpFault::Kind(kind)),
         }
     }
@@ -182,6 +184,18 @@ impl<'a> Graph<'a> {
         Ok(JoinOp { input, rescale, second, output, lo: decode_lo(record, &to)? })
     }
 
+    fn decode_lookup(&self, record: OpRecord<'a>) -> Result<LookupOp<'a>, OpFault> {
+        let (input, output) = (self.input(record)?, self.output(record)?);
+        same_shape(&input.tensor, &output.tensor)?;
+        let lo = record.u8::<{ layout::op::LO }>();
+        if lo != 0 {
+            return Err(OpFault::Lo(lo));
+        }
+        let bytes = self.weights(record.u32::<{ layout::op::WEIGHTS }>(), layout::LOOKUP_ENTRIES)?;
+        let table = bytes.first_chunk().ok_or(OpFault::WeightRange)?;
+        Ok(LookupOp { input, output, table })
+    }
+
     fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {
         use layout::op;
         let input = self.input(record)?;
@@ -202,15 +216,17 @@ impl<'a> Graph<'a> {
         same_channels(outputs, usize::from(record.u16::<{ op::OUT_CHANNELS }>()))?;
         let padded = outputs.next_multiple_of(BLOCK);
         let (at, constants) = (record.u32::<{ op::WEIGHTS }>(), record.u32::<{ op::REQUANT }>());
-        let part = |offset: u32, length: usize| {
-            let bytes = slice(self.weights, offset as usize, length);
-            bytes.filter(|_| (offset as usize).is_multiple_of(ALIGN)).ok_or(OpFault::WeightRange)
-        };
-        let weights = part(at, padded * depth)?;
-        let (bias, rest) = part(constants, padded * 7)?.split_at(padded * 4);
+        let weights = self.weights(at, padded * depth)?;
+        let (bias, rest) = self.weights(constants, padded * 7)?.split_at(padded * 4);
         let (mul, pre) = rest.split_at(padded * 2);
         let (bias, mul) = (bias.as_chunks().0, mul.as_chunks().0);
         Ok(Filter { depth, outputs, padded, weights, bias, mul, pre })
+    }
+
+    /// A part of the section of weights.
+    fn weights(&self, offset: u32, length: usize) -> Result<&'a [u8], OpFault> {
+        let bytes = slice(self.weights, offset as usize, length);
+        bytes.filter(|_| (offset as usize).is_multiple_of(ALIGN)).ok_or(OpFault::WeightRange)
     }
 }
 

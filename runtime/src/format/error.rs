@@ -117,6 +117,59 @@ pub enum FormatError {
     Softmax(SoftmaxFault),
     /// The host's notes are not UTF-8.
     Meta,
+    /// The section of adaptive smoothing, or what it asks of the rest.
+    Adaptive(AdaptiveFault),
+    /// The mask network.
+    Mask(MaskFault),
+}
+
+/// What is wrong with the ADAPTIVE section.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdaptiveFault {
+    /// A section of a mask network without this one.
+    Missing(Section),
+    /// The deviation that radii are made of is not a positive finite number.
+    Sigma,
+    /// The share of the first step is not in (0, 1).
+    Split,
+    /// The first step's deviation is not in 1..=2^18.
+    First(u32),
+    /// A mask of ones would need a deviation above 2^18 in the second step.
+    Variance(u64),
+    /// The arena has no room for the mask beside the networks.
+    Arena {
+        /// Bytes of the mask, rounded up to a multiple of 64.
+        plane: usize,
+        /// Arena bytes of one sample.
+        arena: u32,
+    },
+}
+
+/// What is wrong with the mask network.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskFault {
+    /// The image shape or the input rule.
+    Input(InputFault),
+    /// A tensor record.
+    Tensor {
+        /// Its index.
+        index: usize,
+        /// What is wrong.
+        fault: TensorFault,
+    },
+    /// An operation record, or what it does to the tensors.
+    Op {
+        /// Its index.
+        index: usize,
+        /// What is wrong.
+        fault: OpFault,
+    },
+    /// Its image is not of the classifier's shape.
+    Image,
+    /// Its result is not one channel of the image's height and width with zero point 0 and largest value 255.
+    Output,
 }
 
 /// What is wrong with the INPUT section.
@@ -154,6 +207,8 @@ pub enum TensorFault {
     Top(u8),
     /// The zero point is above the largest value.
     ZeroPoint(u8),
+    /// Neither 0 nor 1, or a mirrored border that is not narrower than the map.
+    Mirrored(u8),
     /// Reserved bytes are not zero.
     Reserved,
 }
@@ -201,6 +256,8 @@ pub enum OpFault {
     Bias(i32),
     /// A weight is -128.
     Weight,
+    /// This entry of a table is above the output's largest value.
+    Entry(usize),
     /// Groups cannot be summed in pairs: the input reaches beyond 127, or the weights are too large.
     Pairs,
     /// Weights or requantisation constants are misaligned or leave the section.
@@ -209,7 +266,7 @@ pub enum OpFault {
     Overlap,
     /// The input was not written before, or was overwritten since.
     NotWritten(u16),
-    /// Logits that are not the last operation.
+    /// Logits that are not the last operation, or of a mask network.
     LogitsNotLast,
 }
 
@@ -285,6 +342,8 @@ pub enum SoftmaxFault {
 }
 
 impl Error for FormatError {}
+impl Error for AdaptiveFault {}
+impl Error for MaskFault {}
 impl Error for InputFault {}
 impl Error for TensorFault {}
 impl Error for OpFault {}

@@ -51,7 +51,8 @@ pub mod section {
     pub const RESERVED: usize = 12;
 }
 
-/// The sections of a file; each occurs once, and only [`Section::Meta`] may be missing.
+/// The sections of a file; each occurs once. [`Section::Meta`] may be missing, and from [`Section::Adaptive`] on all are
+/// there or none.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -74,11 +75,21 @@ pub enum Section {
     Softmax = 8,
     /// JSON for the host; the runtime ignores it.
     Meta = 9,
+    /// Adaptive smoothing: deviations of both steps and the sampler of the second.
+    Adaptive = 10,
+    /// As [`Section::Input`], of the mask network.
+    MaskInput = 11,
+    /// As [`Section::Tensors`], of the mask network.
+    MaskTensors = 12,
+    /// As [`Section::Ops`], of the mask network.
+    MaskOps = 13,
+    /// As [`Section::Weights`], of the mask network.
+    MaskWeights = 14,
 }
 
 impl Section {
     /// All sections, by number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Input,
         Self::Tensors,
         Self::Ops,
@@ -88,6 +99,11 @@ impl Section {
         Self::Classes,
         Self::Softmax,
         Self::Meta,
+        Self::Adaptive,
+        Self::MaskInput,
+        Self::MaskTensors,
+        Self::MaskOps,
+        Self::MaskWeights,
     ];
 
     /// The section of this number.
@@ -150,8 +166,10 @@ pub mod tensor {
     pub const ZERO_POINT: usize = 11;
     /// u8, largest value that is ever written, one of [`TOPS`](super::TOPS).
     pub const TOP: usize = 12;
+    /// u8, 1 for a border that mirrors the pixels inside, 0 for one of zero points.
+    pub const MIRRORED: usize = 13;
     /// First of the zero bytes at the end.
-    pub const TAIL: usize = 13;
+    pub const TAIL: usize = 14;
 }
 
 /// Size of an operation record.
@@ -178,7 +196,8 @@ pub const MAX_POOL_PIXELS: usize = 1 << 22;
 
 /// Offsets in an operation record.
 pub mod op {
-    /// u8, one of [`CONV`], [`ADD`], [`GLOBAL_AVG_POOL`], [`LOGITS`], [`MAX_POOL`], [`JOIN`].
+    /// u8, one of [`CONV`], [`ADD`], [`GLOBAL_AVG_POOL`], [`LOGITS`], [`MAX_POOL`], [`JOIN`],
+    /// [`LOOKUP`].
     pub const KIND: usize = 0;
     /// u8, lower clamp of the result.
     pub const LO: usize = 1;
@@ -210,7 +229,7 @@ pub mod op {
     pub const MUL_B: usize = 18;
     /// i32, bias of a pool.
     pub const BIAS: usize = 20;
-    /// u32, packed weights, from the start of WEIGHTS.
+    /// u32, packed weights or the table of a lookup, from the start of WEIGHTS.
     pub const WEIGHTS: usize = 24;
     /// u32, requantisation block, from the start of WEIGHTS.
     pub const REQUANT: usize = 28;
@@ -236,6 +255,50 @@ pub mod op {
     pub const MAX_POOL: u8 = 5;
     /// Channels of two tensors side by side, each at most upsampled by 2.
     pub const JOIN: u8 = 6;
+    /// Every value through a table.
+    pub const LOOKUP: u8 = 7;
+}
+
+/// Entries of the table of a lookup.
+pub const LOOKUP_ENTRIES: usize = 256;
+
+/// Size of the fixed part of the ADAPTIVE section; the quantile table follows.
+pub const ADAPTIVE_HEADER_BYTES: usize = 128;
+/// Octaves of tail probability in the quantile table.
+pub const QUANTILE_OCTAVES: u32 = 48;
+/// Bits of a segment's index within its octave.
+pub const QUANTILE_BITS: u32 = 3;
+/// Segments of the quantile table.
+pub const QUANTILE_SEGMENTS: usize = (QUANTILE_OCTAVES as usize) << QUANTILE_BITS;
+/// Coefficients of a segment, i64 each, constant first.
+pub const QUANTILE_COEFFICIENTS: usize = 8;
+/// Bytes of a segment.
+pub const QUANTILE_SEGMENT_BYTES: usize = 8 * QUANTILE_COEFFICIENTS;
+/// Fraction bits of a quantile and of the coefficients.
+pub const QUANTILE_FRACTION: u32 = 58;
+/// Fraction bits of [`adaptive::VARIANCE`].
+pub const VARIANCE_FRACTION: u32 = 32;
+/// Largest deviation of a step, in 1/(255 * 255).
+pub const MAX_DEVIATION: u32 = 1 << 18;
+
+/// Offsets in the ADAPTIVE section.
+pub mod adaptive {
+    /// f64, the deviation that radii are made of, in pixels of \[0, 1\].
+    pub const SIGMA: usize = 0;
+    /// f64, share of the first step in the budget, in (0, 1).
+    pub const SPLIT: usize = 8;
+    /// u64, variance of the second step for each unit of the sum of squares of the mask, in units of 2^-32, rounded up.
+    pub const VARIANCE: usize = 16;
+    /// u64, total-variation budget of the second step for a whole image, units of 2^-64, rounded up.
+    pub const TV_BUDGET: usize = 24;
+    /// u32, deviation of the first step in 1/(255 * 255), rounded up.
+    pub const FIRST: usize = 32;
+    /// First of the zero bytes before the hash.
+    pub const RESERVED: usize = 36;
+    /// SHA-256 of the mask network's ONNX file, 32 bytes.
+    pub const SOURCE_SHA256: usize = 64;
+    /// First of the zero bytes at the end of the fixed part.
+    pub const TAIL: usize = 96;
 }
 
 /// Size of the fixed part of the NOISE section; two u32 tables follow.

@@ -1,9 +1,10 @@
 //! Errors in words.
 
 use super::error::{
-    CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
+    AdaptiveFault, CertificateFault, ClassFault, FormatError, InputFault, MaskFault, NoiseFault, OpFault,
+    SoftmaxFault, TensorFault,
 };
-use super::layout::{MAX_CERTIFICATES, MAX_CLASSES, MAX_DEPTH, VERSION};
+use super::layout::{MAX_CERTIFICATES, MAX_CLASSES, MAX_DEPTH, MAX_DEVIATION, VERSION};
 use core::fmt;
 
 impl fmt::Display for FormatError {
@@ -49,6 +50,8 @@ impl fmt::Display for FormatError {
             Self::Class(fault) => write!(f, "classes: {fault}"),
             Self::Softmax(fault) => write!(f, "softmax: {fault}"),
             Self::Meta => write!(f, "the host's notes are not UTF-8"),
+            Self::Adaptive(fault) => write!(f, "adaptive smoothing: {fault}"),
+            Self::Mask(fault) => write!(f, "mask network: {fault}"),
         }
     }
 }
@@ -73,6 +76,9 @@ impl fmt::Display for TensorFault {
             Self::Range { end, arena } => write!(f, "ends at byte {end} of an arena of {arena}"),
             Self::Top(found) => write!(f, "largest value {found} is neither 255 nor 127"),
             Self::ZeroPoint(found) => write!(f, "zero point {found} is above the largest value"),
+            Self::Mirrored(found) => {
+                write!(f, "mirrored border {found}: 0 or 1 expected, and a border narrower than the map")
+            }
             Self::Reserved => write!(f, "reserved bytes are not zero"),
         }
     }
@@ -102,11 +108,12 @@ impl fmt::Display for OpFault {
             Self::Pre(found) => write!(f, "right shift {found} is not in 1..=24"),
             Self::Bias(found) => write!(f, "bias {found} is not within 2^29 of zero"),
             Self::Weight => write!(f, "a weight is -128"),
+            Self::Entry(index) => write!(f, "entry {index} of the table is above the output's largest value"),
             Self::Pairs => write!(f, "groups of weights cannot be summed in pairs"),
             Self::WeightRange => write!(f, "weights or their constants are misaligned or out of range"),
             Self::Overlap => write!(f, "the output shares bytes with an input"),
             Self::NotWritten(index) => write!(f, "tensor {index} holds nothing that can be read"),
-            Self::LogitsNotLast => write!(f, "logits are not the last operation"),
+            Self::LogitsNotLast => write!(f, "logits where there may be none"),
         }
     }
 }
@@ -152,6 +159,37 @@ impl fmt::Display for SoftmaxFault {
         match *self {
             Self::Shift(found) => write!(f, "shift {found} is above 63"),
             Self::Entry(index) => write!(f, "entry {index} is zero or rises"),
+        }
+    }
+}
+
+impl fmt::Display for AdaptiveFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Missing(section) => write!(f, "section {section:?} without a section Adaptive"),
+            Self::Sigma => write!(f, "sigma is not a positive finite number"),
+            Self::Split => write!(f, "the share of the first step is not in (0, 1)"),
+            Self::First(found) => {
+                write!(f, "deviation {found} of the first step is not in 1..={MAX_DEVIATION}")
+            }
+            Self::Variance(found) => {
+                write!(f, "variance {found} takes the second step above a deviation of {MAX_DEVIATION}")
+            }
+            Self::Arena { plane, arena } => write!(f, "mask of {plane} bytes in an arena of {arena}"),
+        }
+    }
+}
+
+impl fmt::Display for MaskFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(fault) => write!(f, "input: {fault}"),
+            Self::Tensor { index, fault } => write!(f, "tensor {index}: {fault}"),
+            Self::Op { index, fault } => write!(f, "operation {index}: {fault}"),
+            Self::Image => write!(f, "its image is not of the classifier's shape"),
+            Self::Output => {
+                write!(f, "its result is not one channel of the image's size from 0 to 255 with zero point 0")
+            }
         }
     }
 }

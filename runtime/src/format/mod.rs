@@ -4,6 +4,7 @@
 //! the kernels rely on (ranges, shapes, windows, operand limits, who wrote what before whom), so that after
 //! it no kernel can index out of bounds or overflow an `i32`.
 
+mod adaptive;
 mod bytes;
 mod checkpoints;
 mod dataflow;
@@ -14,16 +15,20 @@ mod include;
 pub mod layout;
 mod message;
 mod model;
+mod network;
 mod tables;
 mod tensors;
 mod weights;
 
+pub use adaptive::{Adaptive, Mask, Quantiles};
 pub use checkpoints::Checkpoint;
 pub use error::{
-    CertificateFault, ClassFault, FormatError, InputFault, NoiseFault, OpFault, SoftmaxFault, TensorFault,
+    AdaptiveFault, CertificateFault, ClassFault, FormatError, InputFault, MaskFault, NoiseFault, OpFault,
+    SoftmaxFault, TensorFault,
 };
 pub use include::Aligned;
 pub use layout::{MAX_CLASSES, Section, checksum};
 pub use model::Model;
-pub use tables::{CertificateTable, Method, NoiseTable, Softmax};
+pub use network::Network;
+pub use tables::{CertificateTable, Method, NoiseTable, Norm, Softmax};
 pub use weights::pairs_fit;

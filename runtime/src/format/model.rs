@@ -1,13 +1,14 @@
 //! A parsed model.
 
+use super::adaptive::{Adaptive, Mask, plane_bytes};
 use super::bytes::{Record, record};
-use super::dataflow;
+use super::dataflow::End;
 use super::decode::Graph;
-use super::error::{ClassFault, FormatError};
+use super::error::{AdaptiveFault, ClassFault, FormatError};
 use super::header::Sections;
 use super::layout::{self, CERTIFICATES_HEADER_BYTES, MAX_CLASSES, Section};
-use super::tables::{CertificateTable, NoiseTable, Softmax};
-use super::tensors::decode_input;
+use super::network::Network;
+use super::tables::{CertificateTable, NoiseTable, Norm, Softmax};
 use crate::plan::{Input, Op, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -21,8 +22,9 @@ const _: () = assert!(usize::BITS >= 32);
 pub struct Model<'a> {
     bytes: &'a [u8],
     source_sha256: [u8; 32],
-    input: Input,
-    graph: Graph<'a>,
+    sample_arena: u32,
+    network: Network<'a>,
+    mask: Option<Mask<'a>>,
     noise: NoiseTable<'a>,
     certificates: &'a [u8],
     certificate_count: usize,
@@ -45,19 +47,25 @@ impl<'a> Model<'a> {
             weights: sections.require(Section::Weights)?,
             classes,
         };
-        for index in 0..graph.tensors.len() {
-            if let Some(Err(fault)) = graph.tensor(index) {
-                return Err(FormatError::Tensor { index, fault });
+        let input = (Section::Input, sections.require(Section::Input)?);
+        let (network, mask) = match sections.get(Section::Adaptive) {
+            None => (Network::parse(graph, input, End::Logits)?, no_mask(&sections)?),
+            Some(adaptive) => {
+                // Laid out once with all of the arena, to know the size of the image.
+                let whole = Network::parse(graph, input, End::Logits)?;
+                let shared = beside_plane(sections.sample_arena, whole.input())?;
+                let network = Network::parse(Graph { sample_arena: shared, ..graph }, input, End::Logits)?;
+                let mask = parse_mask(&sections, adaptive, shared, network.input())?;
+                (network, Some(mask))
             }
-        }
-        let input = parse_input(sections.require(Section::Input)?, &graph)?;
-        dataflow::check_ops(&graph, input.operand)?;
+        };
         let certificates = sections.require(Section::Certificates)?;
         Ok(Self {
             bytes,
             source_sha256: sections.source_sha256,
-            input,
-            graph,
+            sample_arena: sections.sample_arena,
+            network,
+            mask,
             noise: NoiseTable::parse(sections.require(Section::Noise)?)?,
             certificates,
             certificate_count: parse_certificates(certificates)?,
@@ -88,7 +96,7 @@ impl<'a> Model<'a> {
 
     /// Arena bytes of one sample.
     pub fn sample_arena_bytes(&self) -> usize {
-        self.graph.sample_arena as usize
+        self.sample_arena as usize
     }
 
     /// Exact arena bytes of a batch: `batch * sample_arena_bytes` (the largest `usize` where that overflows).
@@ -98,40 +106,66 @@ impl<'a> Model<'a> {
 
     /// Image shape and input rule.
     pub fn input(&self) -> &Input {
-        &self.input
+        self.network.input()
     }
 
-    /// All tensors, by index.
+    /// All tensors of the classifier, by index.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor> + use<'a> {
-        let graph = self.graph;
-        (0..graph.tensors.len()).filter_map(move |index| graph.tensor(index)?.ok())
+        self.network.tensors()
     }
 
-    /// The tensor of this index.
+    /// The classifier's tensor of this index.
     pub fn tensor(&self, index: usize) -> Option<Tensor> {
-        self.graph.tensor(index)?.ok()
+        self.network.tensor(index)
     }
 
-    /// All operations, in the order they run; the last one gives the logits.
+    /// All operations of the classifier, in the order they run; the last one gives the logits.
     pub fn ops(&self) -> impl Iterator<Item = Op<'a>> + use<'a> {
-        let graph = self.graph;
-        (0..graph.ops.len()).filter_map(move |index| graph.op(index)?.ok())
+        self.network.ops()
     }
 
-    /// The noise sampler's tables.
+    /// The classifier.
+    pub fn network(&self) -> &Network<'a> {
+        &self.network
+    }
+
+    /// What runs before the classifier, if smoothing is adaptive.
+    pub fn mask(&self) -> Option<&Mask<'a>> {
+        self.mask.as_ref()
+    }
+
+    /// The norm of this model's radii: L-infinity if smoothing is adaptive.
+    pub fn norm(&self) -> Norm {
+        if self.mask.is_some() { Norm::LInf } else { Norm::L2 }
+    }
+
+    /// Bits of the deviation sigma that radii are made of, as an f64. If smoothing is adaptive, that of the noise tables
+    /// is larger.
+    pub fn sigma_bits(&self) -> u64 {
+        self.mask.map_or(self.noise.sigma_bits, |mask| mask.adaptive.sigma_bits)
+    }
+
+    /// Total-variation budget of all noise of one sample, in units of 2^-64, rounded up.
+    pub fn tv_budget(&self) -> u64 {
+        let second = self.mask.map_or(0, |mask| mask.adaptive.tv_budget);
+        self.noise.tv_budget.saturating_add(second)
+    }
+
+    /// The noise sampler's tables; those of the first step if smoothing is adaptive.
     pub fn noise(&self) -> NoiseTable<'a> {
         self.noise
     }
 
     /// The certificate tables.
     pub fn certificates(&self) -> impl Iterator<Item = CertificateTable<'a>> + use<'a> {
-        let section = self.certificates;
-        (0..self.certificate_count).filter_map(move |index| CertificateTable::parse(section, index).ok())
+        let (section, norm) = (self.certificates, self.norm());
+        let table = move |index| Some(CertificateTable::parse(section, index).ok()?.with_norm(norm));
+        (0..self.certificate_count).filter_map(table)
     }
 
     /// Number of classes, 2..=128.
     pub fn classes(&self) -> usize {
-        self.graph.classes
+        self.network.logits()
     }
 
     /// The name of a class.
@@ -154,14 +188,37 @@ impl<'a> Model<'a> {
     }
 }
 
-fn parse_input(section: &[u8], graph: &Graph<'_>) -> Result<Input, FormatError> {
-    let found = section.len();
-    let length = FormatError::SectionLength { section: Section::Input, expected: layout::INPUT_BYTES, found };
-    let record: &[u8; layout::INPUT_BYTES] = section.try_into().map_err(|_| length)?;
-    if !Record(record).is_zero::<{ layout::input::RESERVED }, { layout::INPUT_BYTES }>() {
-        return Err(FormatError::Reserved { section: Some(Section::Input) });
+/// No section of a mask network may be there.
+fn no_mask<'a>(sections: &Sections<'a>) -> Result<Option<Mask<'a>>, FormatError> {
+    let parts = [Section::MaskInput, Section::MaskTensors, Section::MaskOps, Section::MaskWeights];
+    match parts.into_iter().find(|part| sections.get(*part).is_some()) {
+        None => Ok(None),
+        Some(part) => Err(FormatError::Adaptive(AdaptiveFault::Missing(part))),
     }
-    decode_input(Record(record), graph).map_err(FormatError::Input)
+}
+
+/// Bytes of the arena that both networks share; the mask lies behind them.
+fn beside_plane(arena: u32, image: &Input) -> Result<u32, FormatError> {
+    let plane = plane_bytes(image);
+    let left = u32::try_from(plane).ok().and_then(|plane| arena.checked_sub(plane));
+    left.ok_or(FormatError::Adaptive(AdaptiveFault::Arena { plane, arena }))
+}
+
+fn parse_mask<'a>(
+    sections: &Sections<'a>,
+    adaptive: &'a [u8],
+    sample_arena: u32,
+    image: &Input,
+) -> Result<Mask<'a>, FormatError> {
+    let graph = Graph {
+        sample_arena,
+        tensors: sections.records(Section::MaskTensors, layout::MAX_TENSORS)?,
+        ops: sections.records(Section::MaskOps, layout::MAX_OPS)?,
+        weights: sections.require(Section::MaskWeights)?,
+        classes: 0,
+    };
+    let network = Network::parse_mask(graph, sections.require(Section::MaskInput)?, image)?;
+    Ok(Mask { network, adaptive: Adaptive::parse(adaptive, image)? })
 }
 
 /// The number of classes and the bytes of their names.

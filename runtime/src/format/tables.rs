@@ -66,6 +66,16 @@ impl<'a> NoiseTable<'a> {
     }
 }
 
+/// What a radius is measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Norm {
+    /// The Euclidean distance over all values of the image.
+    #[default]
+    L2,
+    /// The largest difference of any value.
+    LInf,
+}
+
 /// What a certificate table is for.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,6 +114,7 @@ pub struct CertificateTable<'a> {
     alpha_bits: u64,
     pub(super) first: u32,
     pub(super) entries: &'a [[u8; 4]],
+    norm: Norm,
 }
 
 impl<'a> CertificateTable<'a> {
@@ -124,7 +135,7 @@ impl<'a> CertificateTable<'a> {
         }
         if method == Method::Sequential {
             let (entries, rest) = entries.as_chunks();
-            let table = Self { method, n0, n, alpha_bits, first, entries };
+            let table = Self { method, n0, n, alpha_bits, first, entries, norm: Norm::L2 };
             return table.check_checkpoints(rest).map(|()| table);
         }
         let (n64, first64) = (u64::from(n), u64::from(first));
@@ -138,7 +149,7 @@ impl<'a> CertificateTable<'a> {
         if found != expected || !rest.is_empty() {
             return Err(CertificateFault::Length { expected, found });
         }
-        let table = Self { method, n0, n, alpha_bits, first, entries };
+        let table = Self { method, n0, n, alpha_bits, first, entries, norm: Norm::L2 };
         match table.entries().enumerate().try_fold(0, |before, (index, entry)| {
             let fits = if has_radii { entry >= before } else { u64::from(entry) <= n64 + 1 };
             if fits { Ok(entry) } else { Err(index) }
@@ -146,6 +157,17 @@ impl<'a> CertificateTable<'a> {
             Ok(_) => Ok(table),
             Err(index) => Err(CertificateFault::Entry(index)),
         }
+    }
+
+    /// The same table with radii in another norm; L2 if nothing is said.
+    #[must_use]
+    pub fn with_norm(self, norm: Norm) -> Self {
+        Self { norm, ..self }
+    }
+
+    /// What the radii are measured in.
+    pub fn norm(&self) -> Norm {
+        self.norm
     }
 
     /// What the table is for.

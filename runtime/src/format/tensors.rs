@@ -70,6 +70,11 @@ pub(crate) fn decode_tensor(
         return Err(TensorFault::ZeroPoint(zero_point));
     }
     let border = usize::from(record.u8::<{ tensor::BORDER }>());
+    let mirrored = match record.u8::<{ tensor::MIRRORED }>() {
+        0 => false,
+        1 if border < height.min(width) => true,
+        found => return Err(TensorFault::Mirrored(found)),
+    };
     let stored = channels.next_multiple_of(CHANNEL_GROUP);
     let pixels = (height + 2 * border) as u64 * (width + 2 * border) as u64;
     let bytes = pixels * stored as u64;
@@ -78,5 +83,5 @@ pub(crate) fn decode_tensor(
         return Err(TensorFault::Range { end, arena: sample_arena });
     }
     let (offset, bytes) = (offset as usize, bytes as usize);
-    Ok(Tensor { offset, height, width, channels, stored, border, zero_point, top, bytes })
+    Ok(Tensor { offset, height, width, channels, stored, border, mirrored, zero_point, top, bytes })
 }

@@ -2,7 +2,7 @@
 
 use super::error::OpFault;
 use super::layout::{BLOCK, CHANNEL_GROUP, MAX_BIAS, MAX_PAIR, MAX_PRE};
-use crate::plan::{ConvOp, Filter};
+use crate::plan::{ConvOp, Filter, LookupOp};
 
 /// Checks the values inside a filter; its shape was checked when it was decoded.
 pub(crate) fn check_filter(filter: &Filter<'_>) -> Result<(), OpFault> {
@@ -13,6 +13,12 @@ pub(crate) fn check_filter(filter: &Filter<'_>) -> Result<(), OpFault> {
         check_requant(i32::from_le_bytes(*bias), i16::from_le_bytes(*mul), pre)?;
     }
     Ok(())
+}
+
+/// Checks that a table gives nothing above the output's largest value.
+pub(crate) fn check_table(op: &LookupOp<'_>) -> Result<(), OpFault> {
+    let beyond = op.table.iter().position(|&value| value > op.output.tensor.top);
+    beyond.map_or(Ok(()), |entry| Err(OpFault::Entry(entry)))
 }
 
 /// Checks that groups can be summed in pairs, if the operation says so.

@@ -17,8 +17,13 @@ pub struct Cipher {
 impl Cipher {
     /// The words of a sample.
     pub fn new(seed: &Seed, purpose: Purpose, sample: u32) -> Self {
+        Self::of_part(1, seed, purpose, sample)
+    }
+
+    /// The words of another part of the sample's randomness; nothing refines them.
+    pub(super) fn of_part(part: u8, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
         let mut words = ChaCha8Rng::from_seed(seed.0);
-        words.set_stream(stream(1, purpose, sample));
+        words.set_stream(stream(part, purpose, sample));
         Self { words, refining: stream(2, purpose, sample) }
     }
 

@@ -70,4 +70,20 @@ impl Words {
             Generator::ChaCha => Self::ChaCha(Cipher::new(seed, purpose, sample)),
         }
     }
+
+    /// The words of the second step of noise; they refine nothing.
+    pub fn of_second_step(generator: Generator, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
+        match generator {
+            Generator::Xoshiro => Self::Xoshiro(Streams::of_part(3, seed, purpose, sample)),
+            Generator::ChaCha => Self::ChaCha(Cipher::of_part(4, seed, purpose, sample)),
+        }
+    }
+
+    /// The next word of every lane.
+    pub fn next(&mut self) -> [u32; LANES] {
+        match self {
+            Self::Xoshiro(streams) => streams.words(),
+            Self::ChaCha(cipher) => cipher.words(),
+        }
+    }
 }

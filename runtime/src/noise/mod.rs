@@ -5,11 +5,13 @@
 
 mod cipher;
 mod generator;
+mod normal;
 mod sampler;
 mod streams;
 
 pub use cipher::Cipher;
 pub use generator::Generator;
+pub use normal::{Normal, quantile};
 pub use sampler::Noise;
 pub(crate) use sampler::{Gather, OneByOne};
 pub use streams::{LANES, Purpose, Seed, Streams};

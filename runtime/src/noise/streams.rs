@@ -36,7 +36,8 @@ pub enum Purpose {
 
 /// Stream number of ChaCha8 for a part of a sample's randomness: no two parts, purposes or samples share one.
 ///
-/// Parts: 0 the seeds of the lanes, 1 the words of [`Cipher`](super::Cipher), 2 the words that refine them.
+/// Parts: 0 the seeds of the lanes, 1 the words of [`Cipher`](super::Cipher), 2 the words that refine them; 3 and 4 are 0 and 1
+/// of a second step of noise.
 pub(super) fn stream(part: u8, purpose: Purpose, sample: u32) -> u64 {
     u64::from(part) << 40 | u64::from(purpose as u8) << 32 | u64::from(sample)
 }
@@ -58,8 +59,13 @@ impl Streams {
     /// The streams of a sample: ChaCha8 with the seed as key and stream number `purpose << 32 | sample` gives the
     /// seeds of the lanes.
     pub fn new(seed: &Seed, purpose: Purpose, sample: u32) -> Self {
+        Self::of_part(0, seed, purpose, sample)
+    }
+
+    /// The streams whose seeds are another part of the sample's randomness.
+    pub(super) fn of_part(part: u8, seed: &Seed, purpose: Purpose, sample: u32) -> Self {
         let mut chacha = ChaCha8Rng::from_seed(seed.0);
-        chacha.set_stream(stream(0, purpose, sample));
+        chacha.set_stream(stream(part, purpose, sample));
         let mut seeds = [0; LANES * LANE_SEED_BYTES];
         chacha.fill_bytes(&mut seeds);
         Self::from_lane_seeds(&seeds)

@@ -235,8 +235,18 @@ mod tests {
     fn tensor(height: usize, width: usize, channels: usize, border: usize) -> Operand {
         let stored = channels.next_multiple_of(4);
         let bytes = (height + 2 * border) * (width + 2 * border) * stored;
-        let tensor =
-            Tensor { offset: 0, height, width, channels, stored, border, zero_point: 3, top: 255, bytes };
+        let tensor = Tensor {
+            offset: 0,
+            height,
+            width,
+            channels,
+            stored,
+            border,
+            mirrored: false,
+            zero_point: 3,
+            top: 255,
+            bytes,
+        };
         Operand { index: 0, tensor }
     }
 

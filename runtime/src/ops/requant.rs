@@ -68,6 +68,7 @@ mod tests {
             channels,
             stored,
             border,
+            mirrored: false,
             zero_point,
             top,
             bytes,

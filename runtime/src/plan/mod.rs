@@ -6,8 +6,8 @@ mod op;
 mod tensor;
 
 pub use op::{
-    AddOp, ConvOp, Filter, InputRule, JoinOp, LogitsOp, MaxPoolOp, Op, Operand, PoolOp, RequantBlock,
-    Rescale, Residual,
+    AddOp, ConvOp, Filter, InputRule, JoinOp, LogitsOp, LookupOp, MaxPoolOp, Op, Operand, PoolOp,
+    RequantBlock, Rescale, Residual,
 };
 pub use tensor::Tensor;
 

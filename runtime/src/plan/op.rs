@@ -1,7 +1,7 @@
 //! Operations with their fields decoded.
 
 use super::Tensor;
-use crate::format::layout::{BLOCK, CHANNEL_GROUP};
+use crate::format::layout::{BLOCK, CHANNEL_GROUP, LOOKUP_ENTRIES};
 
 /// A tensor and its index in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +196,17 @@ pub struct JoinOp {
     pub lo: u8,
 }
 
+/// Every value through a table: a curve that is no straight line.
+#[derive(Clone, Copy, Debug)]
+pub struct LookupOp<'a> {
+    /// Input.
+    pub input: Operand,
+    /// Output, of the same height, width and channels.
+    pub output: Operand,
+    /// Result of each value, at most the output's top.
+    pub table: &'a [u8; LOOKUP_ENTRIES],
+}
+
 /// Fully connected last layer over the whole input; one common scale for all classes.
 #[derive(Clone, Copy, Debug)]
 pub struct LogitsOp<'a> {
@@ -219,6 +230,8 @@ pub enum Op<'a> {
     MaxPool(MaxPoolOp),
     /// Channels side by side.
     Join(JoinOp),
+    /// Values through a table.
+    Lookup(LookupOp<'a>),
     /// Logits.
     Logits(LogitsOp<'a>),
 }
@@ -232,6 +245,7 @@ impl Op<'_> {
             Self::GlobalAvgPool(op) => op.input,
             Self::MaxPool(op) => op.input,
             Self::Join(op) => op.input,
+            Self::Lookup(op) => op.input,
             Self::Logits(op) => op.input,
         }
     }
@@ -249,7 +263,9 @@ impl Op<'_> {
         match self {
             Self::Conv(op) => op.residual,
             Self::Add(op) => op.residual,
-            Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) | Self::Logits(_) => None,
+            Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) | Self::Lookup(_) | Self::Logits(_) => {
+                None
+            }
         }
     }
 
@@ -261,6 +277,7 @@ impl Op<'_> {
             Self::GlobalAvgPool(op) => Some(op.output),
             Self::MaxPool(op) => Some(op.output),
             Self::Join(op) => Some(op.output),
+            Self::Lookup(op) => Some(op.output),
             Self::Logits(_) => None,
         }
     }
@@ -279,7 +296,7 @@ impl Op<'_> {
                 let input = op.input.tensor;
                 (input.height * input.width * input.channels) as u64 * op.filter.outputs as u64
             }
-            Self::Add(_) | Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) => 0,
+            Self::Add(_) | Self::GlobalAvgPool(_) | Self::MaxPool(_) | Self::Join(_) | Self::Lookup(_) => 0,
         }
     }
 }

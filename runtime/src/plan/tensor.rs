@@ -22,6 +22,8 @@ pub struct Tensor {
     pub stored: usize,
     /// Pixels of border on each side.
     pub border: usize,
+    /// Whether the border mirrors the pixels inside (the outermost are not repeated); else it holds zero points.
+    pub mirrored: bool,
     /// The value that stands for zero.
     pub zero_point: u8,
     /// The largest value that is ever written, 255 or 127; at least the zero point.

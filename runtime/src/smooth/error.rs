@@ -3,7 +3,7 @@
 use crate::arch::Backend;
 use crate::certificate::{ConcludeError, Radius};
 use crate::exec::ExecError;
-use crate::format::Method;
+use crate::format::{Method, Norm};
 use core::fmt;
 
 /// Why nothing was classified, voted or certified.
@@ -51,6 +51,13 @@ pub enum Error {
         /// Its method.
         found: Method,
     },
+    /// A table of radii in another norm than the model's.
+    TableNorm {
+        /// The model's.
+        expected: Norm,
+        /// The table's.
+        found: Norm,
+    },
     /// A vote of no samples.
     NoSamples,
     /// A run was finished before its last step; a sequential one had not decided yet.
@@ -90,6 +97,9 @@ impl fmt::Display for Error {
                 f64::from_bits(*alpha_bits)
             ),
             Self::TableMethod { found } => write!(f, "a {found:?} table does not serve here"),
+            Self::TableNorm { expected, found } => {
+                write!(f, "a table of {found:?} radii, those of this model are {expected:?}")
+            }
             Self::NoSamples => write!(f, "a vote needs at least one sample"),
             Self::Unfinished { done, total } => write!(f, "{done} of {total} samples done"),
             Self::Conclude(error) => error.fmt(f),

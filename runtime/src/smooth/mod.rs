@@ -8,6 +8,7 @@
 //! ranges of samples add up to those of the whole range, so batches, threads, backends and pauses change
 //! nothing.
 
+pub mod adaptive;
 mod budget;
 pub(crate) mod copies;
 mod counts;

@@ -3,7 +3,7 @@
 use super::counts::zeros;
 use super::{Counts, Error, Image, Smoother, add_counts, top};
 use crate::certificate::{Lookup, Outcome, conclude};
-use crate::format::{CertificateTable, Method};
+use crate::format::{CertificateTable, Method, Model};
 use crate::noise::{Purpose, Seed};
 
 /// The votes of a certification under way. Image, model and generator must stay the same from step to step.
@@ -24,7 +24,12 @@ pub(crate) struct Progress<'t> {
 
 impl<'t> Progress<'t> {
     /// No votes yet.
-    pub fn new(table: &CertificateTable<'t>, seed: &Seed, classes: usize) -> Result<Self, Error> {
+    pub fn new(table: &CertificateTable<'t>, seed: &Seed, model: &Model<'_>) -> Result<Self, Error> {
+        let (expected, found) = (model.norm(), table.norm());
+        if expected != found {
+            return Err(Error::TableNorm { expected, found });
+        }
+        let classes = model.classes();
         let selecting = match table.method() {
             Method::TwoStage => table.n0(),
             Method::SingleStage | Method::Sequential => 0,

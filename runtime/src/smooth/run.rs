@@ -43,7 +43,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         table: &CertificateTable<'r>,
         seed: &Seed,
     ) -> Result<Run<'r, 'm, 'a, 's>, Error> {
-        let progress = Progress::new(table, seed, self.model().classes())?;
+        let progress = Progress::new(table, seed, self.model())?;
         self.check(image)?;
         Ok(Run { smoother: self, image: *image, progress })
     }

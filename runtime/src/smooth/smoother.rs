@@ -5,9 +5,10 @@ use super::counts::zeros;
 use super::{Counts, Error, Image};
 use crate::arch::Backend;
 use crate::exec::Executor;
-use crate::format::Model;
-use crate::noise::{Generator, Noise, Purpose, Seed};
+use crate::format::{Mask, Model, NoiseTable, Quantiles};
+use crate::noise::{Generator, Noise, Normal, Purpose, Seed};
 use crate::ops::argmax;
+use crate::plan::{Input, Tensor};
 use core::ops::Range;
 
 /// Most samples that run together.
@@ -15,6 +16,31 @@ pub const MAX_BATCH: usize = 16;
 
 /// Logits of a batch on the stack (2 KiB): with many classes a batch is smaller than [`MAX_BATCH`].
 const LOGITS: usize = 512;
+
+/// Which noise the samples of a batch get.
+pub(super) struct Draws<'d> {
+    pub generator: Generator,
+    pub seed: &'d Seed,
+    pub purpose: Purpose,
+    /// Index of the batch's first sample.
+    pub first: u32,
+}
+
+impl Draws<'_> {
+    /// The noise of a sample, of the first step if there are two.
+    pub fn noise<'t>(&self, table: NoiseTable<'t>, slot: usize) -> Noise<'t> {
+        Noise::with_generator(table, self.generator, self.seed, self.purpose, self.sample(slot))
+    }
+
+    /// The noise of a sample's second step.
+    pub fn normal<'t>(&self, quantiles: Quantiles<'t>, slot: usize) -> Normal<'t> {
+        Normal::new(quantiles, self.generator, self.seed, self.purpose, self.sample(slot))
+    }
+
+    fn sample(&self, slot: usize) -> u32 {
+        self.first.wrapping_add(slot as u32)
+    }
+}
 
 /// Classifies, votes and certifies images with one model.
 #[derive(Debug)]
@@ -76,7 +102,7 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
     pub fn classify(&mut self, image: &Image<'_>) -> Result<usize, Error> {
         self.check(image)?;
         let mut class = 0;
-        self.write(0, image, None)?;
+        self.write_into(self.model().input(), 0, image, None)?;
         self.run(1, |logits| class = argmax(logits))?;
         Ok(class)
     }
@@ -114,13 +140,22 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         let mut next = samples.start;
         while next < samples.end {
             let count = (samples.end - next).min(self.batch as u32);
-            for (slot, sample) in (next..next + count).enumerate() {
-                let table = self.model().noise();
-                let noise = Noise::with_generator(table, self.generator, seed, purpose, sample);
-                self.write(slot, image, Some(noise))?;
-            }
+            let draws = Draws { generator: self.generator, seed, purpose, first: next };
+            self.write_copies(image, &draws, count as usize)?;
             self.run(count as usize, &mut visit)?;
             next += count;
+        }
+        Ok(())
+    }
+
+    /// Writes what the classifier reads in some samples.
+    fn write_copies(&mut self, image: &Image<'_>, draws: &Draws<'_>, count: usize) -> Result<(), Error> {
+        let model = self.model();
+        if let Some(mask) = model.mask() {
+            return self.write_mixed(mask, image, draws, count);
+        }
+        for slot in 0..count {
+            self.write_into(model.input(), slot, image, Some(draws.noise(model.noise(), slot)))?;
         }
         Ok(())
     }
@@ -131,10 +166,15 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         if found == expected { Ok(()) } else { Err(Error::ImageShape { expected, found }) }
     }
 
-    /// Writes one copy of an image of the right shape.
-    fn write(&mut self, slot: usize, image: &Image<'_>, noise: Option<Noise<'_>>) -> Result<(), Error> {
+    /// Writes one copy of an image of the right shape into the input of a network.
+    pub(super) fn write_into(
+        &mut self,
+        input: &Input,
+        slot: usize,
+        image: &Image<'_>,
+        noise: Option<Noise<'_>>,
+    ) -> Result<(), Error> {
         let (model, given) = (self.model(), self.arena.len());
-        let input = model.input();
         let range = input.operand.tensor.range();
         let start = slot * model.sample_arena_bytes();
         let tensor = self.arena.get_mut(start + range.start..start + range.end);
@@ -142,6 +182,23 @@ impl<'m, 'a, 's> Smoother<'m, 'a, 's> {
         let tensor = tensor.ok_or(Error::ArenaTooSmall { needed: model.arena_bytes(slot + 1), given })?;
         self.executor.available().copy(CopyJob { input, image, noise, tensor });
         Ok(())
+    }
+
+    /// Runs the mask network, if there is one, over the copies written for it.
+    pub(super) fn run_mask(&mut self, count: usize) -> Result<(), Error> {
+        match self.executor.mask() {
+            Some(executor) => Ok(executor.run_alone(self.arena, count, &mut [])?),
+            None => Ok(()),
+        }
+    }
+
+    /// A sample's memory for both networks, and its mask.
+    pub(super) fn halves(&mut self, mask: &Mask<'_>, slot: usize) -> Option<(&mut [u8], &mut [u8])> {
+        let bytes = self.model().sample_arena_bytes();
+        let sample = self.arena.get_mut(bytes.checked_mul(slot)?..)?.get_mut(..bytes)?;
+        let (networks, plane) = sample.split_at_mut_checked(mask.networks_bytes(bytes)?)?;
+        let Tensor { height, width, .. } = mask.network.last().tensor;
+        Some((networks, plane.get_mut(..height * width)?))
     }
 
     /// Runs the network over the copies written and shows the logits of each.

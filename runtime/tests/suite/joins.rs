@@ -84,7 +84,8 @@ fn joins_are_never_in_place() {
     let join = |a, b, output| Layer::Join { a: operand(a), b, output, relu: false };
     let weights = Weights { values: vec![1; 2 * 192], bias: vec![0; 2], mul: vec![1; 2], pre: vec![1; 2] };
     let layers = vec![join(0, None, 1), join(1, Some(operand(0)), 2), Layer::Logits { input: 2, weights }];
-    let file = Network { rules: vec![(1, 0); 4], tensors, layers, classes: 2, top: None }.to_bytes();
+    let file = Network { rules: vec![(1, 0); 4], tensors, layers, classes: 2, top: None, mirrored: vec![] }
+        .to_bytes();
     assert!(exercise(&file));
     let place = find(&file, Section::Tensors).0;
     let moved = fault(&file, Section::Tensors, 2 * layout::TENSOR_BYTES, &file[place..place + 4]);

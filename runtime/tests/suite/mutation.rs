@@ -1,7 +1,7 @@
 //! Whatever bytes the parser meets it gives a model or an error, and whatever it accepts also runs.
 
 use crate::parser::find;
-use crate::support::{Rng, random_network, reseal};
+use crate::support::{Rng, random_curved, random_network, reseal};
 use proptest::prelude::*;
 use ringfence_runtime::certificate::Lookup;
 use ringfence_runtime::exec::Executor;
@@ -18,7 +18,10 @@ pub const MODELS: usize = 64;
 /// One of a set of valid model files.
 pub fn model_file(index: usize) -> Vec<u8> {
     static FILES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
-    let file = |seed| random_network(&mut Rng(seed)).to_bytes();
+    let file = |seed: u64| {
+        let make = if seed % 4 == 3 { random_curved } else { random_network };
+        make(&mut Rng(seed)).to_bytes()
+    };
     FILES.get_or_init(|| (0..MODELS as u64).map(file).collect())[index].clone()
 }
 

@@ -168,7 +168,8 @@ fn graphs_have_their_own_errors() {
     assert_eq!(tensor_fault(tensor::CHANNELS, &[0, 0]), TensorFault::Empty);
     assert_eq!(tensor_fault(tensor::OFFSET, &[1]), TensorFault::Alignment(1));
     assert_eq!(tensor_fault(tensor::TAIL, &[1]), TensorFault::Reserved);
-    assert_eq!(tensor_fault(tensor::TAIL + 2, &[1]), TensorFault::Reserved);
+    assert_eq!(tensor_fault(tensor::TAIL + 1, &[1]), TensorFault::Reserved);
+    assert_eq!(tensor_fault(tensor::MIRRORED, &[2]), TensorFault::Mirrored(2));
     assert_eq!(tensor_fault(tensor::TOP, &[128]), TensorFault::Top(128));
     assert_eq!(tensor_fault(tensor::ZERO_POINT, &[128, 127]), TensorFault::ZeroPoint(128));
     assert!(matches!(tensor_fault(tensor::OFFSET, &[0, 0, 0, 1]), TensorFault::Range { .. }));

@@ -13,6 +13,7 @@ mod walk;
 
 use super::binomial::P_ONE;
 use super::search::largest;
+use super::smoothing::Smoothing;
 use super::table::{RadiusRule, Table};
 use super::{CertificateError, alpha_units, check_votes};
 use levels::Levels;
@@ -42,20 +43,41 @@ pub fn sequential(
     sigma: f64,
     tv_budget: u64,
 ) -> Result<Table, CertificateError> {
+    sequential_of(target, budget, alpha, Smoothing::l2(sigma, tv_budget))
+}
+
+/// [`sequential`] for any smoothing.
+///
+/// # Errors
+/// As there.
+pub fn sequential_of(
+    target: f64,
+    budget: u32,
+    alpha: f64,
+    smoothing: Smoothing,
+) -> Result<Table, CertificateError> {
     check_votes("budget", budget)?;
     let alpha_units = alpha_units(alpha)?;
-    let rule = RadiusRule::new(sigma, tv_budget)?;
+    let rule = RadiusRule::new(smoothing)?;
     let units = target_units(target).ok_or(CertificateError::Target { target })?;
     let unreachable = || match reach(budget, alpha_units, &rule) {
         Some(reach) => CertificateError::Unreachable { target, budget, alpha, reach: Radius(reach) },
         None => CertificateError::Nothing { n: budget, alpha },
     };
-    let needed = needed(units, sigma, &rule).ok_or_else(unreachable)?;
+    let needed = needed(units, &rule).ok_or_else(unreachable)?;
     let (entries, certifies) = checkpoints(needed, budget, alpha_units);
     if !certifies {
         return Err(unreachable());
     }
-    Ok(Table { method: Method::Sequential, n0: 0, n: budget, alpha, first: units, entries })
+    Ok(Table {
+        method: Method::Sequential,
+        n0: 0,
+        n: budget,
+        alpha,
+        first: units,
+        entries,
+        norm: rule.norm(),
+    })
 }
 
 /// Entries for a class that needs the probability `needed` (units of 2^-40), and whether any count certifies it.
@@ -73,9 +95,9 @@ fn checkpoints(needed: u64, budget: u32, alpha_units: u128) -> (Vec<u32>, bool) 
 }
 
 /// The least probability, in units of 2^-40, that proves a radius; None if 1 - 2^-40 does not.
-fn needed(radius: u32, sigma: f64, rule: &RadiusRule) -> Option<u64> {
+fn needed(radius: u32, rule: &RadiusRule) -> Option<u64> {
     let short = |p: u64| rule.radius(p).is_none_or(|reached| reached < radius);
-    let deviations = f64::from(radius) / f64::from(Radius::ONE) / sigma;
+    let deviations = f64::from(radius) / f64::from(Radius::ONE) * rule.deviations();
     let guess = (Normal::standard().cdf(deviations) * P_ONE as f64) as u64;
     let least = largest(P_ONE / 2, P_ONE, guess, short) + 1;
     (least < P_ONE).then_some(least)

@@ -8,7 +8,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 /// One radius unit per 2^-20 sigma: sigma 1, perfect sampler.
 fn unit_radius(count: u32, n: u32, alpha: f64) -> Option<f64> {
     let q = bound::clopper_pearson(&Count::new(n, count), alpha, alpha_units(alpha).unwrap());
-    RadiusRule::new(1.0, 0).unwrap().radius(q).map(|units| f64::from(units) / 2f64.powi(20))
+    RadiusRule::new(Smoothing::l2(1.0, 0)).unwrap().radius(q).map(|units| f64::from(units) / 2f64.powi(20))
 }
 
 #[test]

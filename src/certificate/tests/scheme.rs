@@ -7,8 +7,8 @@ use statrs::distribution::{ContinuousCDF, Normal};
 #[test]
 fn entries_one_by_one_are_the_table() {
     for (n, alpha) in [(10, 0.05), (101, 0.001), (1000, 0.001), (1000, 0.25)] {
-        let two = Scheme::two_stage(100, n, alpha, 0.25, 59_000_000).unwrap();
-        let single = Scheme::single_stage(n, alpha, 0.25, 59_000_000).unwrap();
+        let two = Scheme::two_stage(100, n, alpha, Smoothing::l2(0.25, 59_000_000)).unwrap();
+        let single = Scheme::single_stage(n, alpha, Smoothing::l2(0.25, 59_000_000)).unwrap();
         for scheme in [two, single] {
             let table = scheme.table();
             let numbers = (scheme.method(), scheme.n0(), scheme.n(), scheme.alpha_bits());
@@ -44,8 +44,8 @@ fn votes_one_by_one_are_the_table_of_predict() {
 #[test]
 fn a_million_votes_have_radii_too() {
     let (n, alpha, sigma) = (1_000_000, 0.001, 1.0);
-    let two = Scheme::two_stage(100, n, alpha, sigma, 0).unwrap();
-    let single = Scheme::single_stage(n, alpha, sigma, 0).unwrap();
+    let two = Scheme::two_stage(100, n, alpha, Smoothing::l2(sigma, 0)).unwrap();
+    let single = Scheme::single_stage(n, alpha, Smoothing::l2(sigma, 0)).unwrap();
     let normal = Normal::standard();
     for (count, p_hat) in [(600_000, 0.6), (950_000, 0.95)] {
         // Wilson's bound, about 1/n from Clopper and Pearson's.

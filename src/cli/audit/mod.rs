@@ -98,7 +98,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
 /// Those of [`run`].
 pub fn run_with(args: &Args, searches: &[&dyn Search]) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse()?;
+    let model = file.parse_plain("audit")?;
     let data = args.images.open()?;
     check_fit(&model, data.as_ref())?;
     let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };

@@ -55,7 +55,8 @@ pub struct Line {
 
 /// Multiply-accumulates of the network for one sample.
 pub fn macs(model: &Model<'_>) -> u64 {
-    model.ops().map(|op| op.macs()).sum()
+    let mask = model.mask().map(|mask| mask.network.ops().map(|op| op.macs()).sum());
+    model.ops().map(|op| op.macs()).sum::<u64>() + mask.unwrap_or(0)
 }
 
 /// Times one backend with some number of threads.
@@ -104,7 +105,7 @@ pub fn measure(
     })
 }
 
-/// Median seconds of the network alone for one sample.
+/// Median seconds of the networks alone for one sample.
 pub fn network(
     model: &Model<'_>,
     backend: Backend,
@@ -115,10 +116,16 @@ pub fn network(
     let executor = Executor::new(model, backend)
         .ok_or_else(|| CliError::Usage(format!("--backends {}: not on this processor", backend.name())))?;
     let mut logits = vec![0; batch * model.classes()];
+    let mask = executor.mask();
     let times = pieces(limit, || {
+        let memory = arena.bytes_mut();
         for _ in 0..8 {
+            if let Some(mask) = &mask {
+                mask.run(memory, batch, &mut [], |_, _, _| ())
+                    .map_err(|error| CliError::failed("mask network", error))?;
+            }
             executor
-                .run(arena.bytes_mut(), batch, &mut logits, |_, _, _| ())
+                .run(memory, batch, &mut logits, |_, _, _| ())
                 .map_err(|error| CliError::failed("network", error))?;
         }
         Ok(())

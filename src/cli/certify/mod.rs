@@ -17,7 +17,7 @@ use super::shard::{Part, Shard};
 use super::tables::Terms;
 use super::voting::{ComputeArgs, Workers};
 use super::{CliError, to_json};
-use crate::report::{Generator, Method, Row, TSV_TEST};
+use crate::report::{Generator, Method, Norm, Row, TSV_TEST};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
   ringfence certify --target-radius 0.25 --budget 10000   one radius, as few samples as it takes
   ringfence certify --json --max 3 > three.jsonl; ringfence replay three.jsonl";
 
-/// Certify the images of a data set: the class that no perturbation within the printed L2 radius can change
+/// Certify the images of a data set: the class that no perturbation within the printed radius can change (L2; L-infinity
+/// where smoothing is adaptive)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -47,7 +48,7 @@ pub struct Args {
     /// Let all n samples select and count, without the n0 of selection
     #[arg(long)]
     single_stage: bool,
-    /// Draw samples only until it is certain that this L2 radius, in pixels of [0, 1], is certified or out of reach
+    /// Draw samples only until it is certain that this radius, in pixels of [0, 1], is certified or out of reach
     #[arg(long, value_name = "R", requires = "budget", conflicts_with_all = ["n0", "n", "single_stage"])]
     target_radius: Option<f64>,
     /// Most samples an image, with --target-radius
@@ -68,7 +69,8 @@ pub struct Args {
     /// Write JSON lines (schema ringfence.certify/1) instead of a tab-separated table
     #[arg(long)]
     json: bool,
-    /// Radii of the summary, in pixels of [0, 1]; 0,0.25,0.5,0.75,1 or the target radius if not given
+    /// Radii of the summary, in pixels of [0, 1]; the target radius, or 0,0.25,0.5,0.75,1, or of an adaptive model
+    /// 0,0.25,0.5,1,2,4 steps of 1/255 if not given
     #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
     /// Draw certified accuracy over radius into this SVG file
@@ -97,11 +99,14 @@ impl Args {
     }
 
     /// Radii of the summary.
-    fn radii(&self) -> Vec<f64> {
+    fn radii(&self, norm: Norm) -> Vec<f64> {
         match self.target_radius {
             _ if !self.radii.is_empty() => self.radii.clone(),
             Some(target) => vec![target],
-            None => vec![0.0, 0.25, 0.5, 0.75, 1.0],
+            None => match norm {
+                Norm::L2 => vec![0.0, 0.25, 0.5, 0.75, 1.0],
+                Norm::LInf => [0.0, 0.25, 0.5, 1.0, 2.0, 4.0].map(|steps| steps / 255.0).to_vec(),
+            },
         }
     }
 }

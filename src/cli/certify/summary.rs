@@ -31,7 +31,7 @@ pub(super) struct Ending<'r> {
 impl Ending<'_> {
     /// Prints the summary and draws the picture if one is wanted.
     pub fn conclude(&self, log: &mut Log) -> Result<(), CliError> {
-        let summary = Summary::of(self.rows, &self.args.radii());
+        let summary = Summary::of(self.rows, &self.args.radii(self.request.norm), self.request.norm);
         let mut stdout = std::io::stdout();
         if self.args.json {
             let line = to_json(&self.json(&summary))?;
@@ -65,7 +65,7 @@ impl Ending<'_> {
     }
 
     fn json(&self, summary: &Summary) -> Value {
-        let Request { plan, method, model, model_sha256, sigma, data, split } = self.request;
+        let Request { plan, method, model, model_sha256, sigma, norm, data, split } = self.request;
         let shares: Map<_, _> =
             summary.scores.iter().map(|score| (score.key(), json!(score.share))).collect();
         let intervals: Map<_, _> = summary
@@ -92,6 +92,7 @@ impl Ending<'_> {
                 "n": plan.n,
                 "alpha": plan.alpha,
                 "sigma": sigma,
+                "norm": norm,
                 "generator": self.args.generator,
                 "seed": self.seeds.given_hex(),
                 "certificate": self.seeds == SeedPlan::Os,
@@ -116,12 +117,13 @@ impl Ending<'_> {
     }
 
     fn text(&self, summary: &Summary) -> String {
-        let Request { plan, method, model, model_sha256, sigma, data, split } = self.request;
+        let Request { plan, method, model, model_sha256, sigma, norm, data, split } = self.request;
         let votes = match method {
             Method::TwoStage => format!("n0 = {} to select, n = {} counted", plan.n0, plan.n),
             Method::SingleStage => format!("n = {}, single stage", plan.n),
             Method::Sequential => format!(
-                "until radius {} is certified or out of reach, at most {}",
+                "until {} radius {} is certified or out of reach, at most {}",
+                norm.word(),
                 plan.target.unwrap_or(0.0),
                 plan.n
             ),
@@ -173,7 +175,7 @@ impl Ending<'_> {
     }
 
     fn draw(&self, path: &Path) -> Result<(), CliError> {
-        let Request { plan, model, sigma, data, .. } = self.request;
+        let Request { plan, model, sigma, norm, data, .. } = self.request;
         let most = self.terms.target().or_else(|| self.terms.radius(plan.n));
         let limit = most.map_or(0.0, |radius| f64::from(radius.units()) / 1_048_576.0);
         let mark = if self.seeds == SeedPlan::Os { "" } else { "Replay or test with a given seed. " };
@@ -181,6 +183,7 @@ impl Ending<'_> {
         let svg = certified_accuracy_svg(
             &format!("{mark}Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
             &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit }],
+            *norm,
         );
         std::fs::write(path, svg).map_err(|source| CliError::File {
             path: path.to_owned(),

@@ -183,7 +183,7 @@ fn conclude(
             "vote": args.vote,
             "n": args.n,
             "alpha": args.vote.is_none().then_some(args.alpha),
-            "sigma": f64::from_bits(model.noise().sigma_bits),
+            "sigma": f64::from_bits(model.sigma_bits()),
             "generator": args.generator,
             "seed": oracle.seeds.given_hex(),
             "test": oracle.is_test(),

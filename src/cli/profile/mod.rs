@@ -24,6 +24,7 @@ use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
 use super::seed::{SeedPlan, to_hex};
 use super::shard::{Part, Shard};
+use crate::certificate::Smoothing;
 use crate::data::{self, Dataset};
 use crate::profile::{Anytime, Grid, Levels, Rule, Set};
 use crate::report::Generator;
@@ -155,13 +156,12 @@ impl Args {
 
     /// What counts certify for each N, and the checkpoints of one radius if it is asked for.
     fn certificates(&self, model: &Model<'_>, grid: &Grid) -> Result<(Levels, Option<Anytime>), CliError> {
-        let noise = model.noise();
-        let (sigma, tv_budget) = (f64::from_bits(noise.sigma_bits), noise.tv_budget);
-        let levels = Levels::new(grid, self.alpha, sigma, tv_budget)
+        let smoothing = Smoothing::of(model);
+        let levels = Levels::new(grid, self.alpha, smoothing)
             .map_err(|error| CliError::failed("certificates", error))?;
         let anytime = self
             .target_radius
-            .map(|radius| Anytime::new(radius, grid.largest(), self.alpha, sigma, tv_budget))
+            .map(|radius| Anytime::new(radius, grid.largest(), self.alpha, smoothing))
             .transpose()
             .map_err(|error| CliError::failed("--target-radius", error))?;
         Ok((levels, anytime))
@@ -193,7 +193,7 @@ impl Args {
 /// Anything that keeps the run from ending: arguments, files, standard output; a way to compute that counts other votes.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse()?;
+    let model = file.parse_plain("profile")?;
     let data = args.images.open()?;
     check_fit(&model, data.as_ref())?;
     let attacked = args.attacked.as_ref().map(|path| data::records_like(path, data.as_ref())).transpose()?;

@@ -9,13 +9,13 @@ mod structure;
 use crate::data::{DataError, Dataset, Shape};
 
 /// Random pictures of any shape: blocks of colour with some noise, so that neighbouring pixels are alike.
-struct Pictures {
+pub(super) struct Pictures {
     shape: Shape,
     classes: Vec<String>,
 }
 
 impl Pictures {
-    fn new([channels, height, width]: [usize; 3], classes: usize) -> Self {
+    pub(super) fn new([channels, height, width]: [usize; 3], classes: usize) -> Self {
         let classes = (0..classes).map(|class| format!("class {class}")).collect();
         Self { shape: Shape { channels, height, width }, classes }
     }

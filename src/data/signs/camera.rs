@@ -1,21 +1,27 @@
 //! From a scene to a photograph: light and shadow, haze, colour cast, blur, grain, eight bits.
 
-use tiny_skia::Pixmap;
+use tiny_skia::{Pixmap, PremultipliedColorU8};
 
 use super::stream::Stream;
-use super::{PIXELS, SIDE};
 
-/// Red, green and blue planes with values around 0..1.
-type Planes = [[f32; PIXELS]; 3];
+/// Red, green and blue planes of a square picture with values around 0..1.
+struct Planes {
+    side: usize,
+    colours: [Vec<f32>; 3],
+}
 
-/// Photographs the canvas into `chw` (3 planes of `PIXELS` bytes).
+/// Photographs a square canvas into `chw` (3 planes).
 pub(super) fn expose(canvas: &Pixmap, chw: &mut [u8], stream: &mut Stream) {
-    let mut planes: Planes = [[0.0; PIXELS]; 3];
-    for (i, pixel) in canvas.pixels().iter().enumerate() {
-        for (plane, value) in planes.iter_mut().zip([pixel.red(), pixel.green(), pixel.blue()]) {
-            plane[i] = f32::from(value) / 255.0;
-        }
-    }
+    let side = canvas.width() as usize;
+    let plane = |colour: fn(PremultipliedColorU8) -> u8| {
+        canvas.pixels().iter().map(|pixel| f32::from(colour(*pixel)) / 255.0).collect()
+    };
+    let colours = [
+        plane(PremultipliedColorU8::red),
+        plane(PremultipliedColorU8::green),
+        plane(PremultipliedColorU8::blue),
+    ];
+    let mut planes = Planes { side, colours };
     light(&mut planes, stream);
     blur(&mut planes, stream);
     develop(&planes, chw, stream);
@@ -30,12 +36,13 @@ fn light(planes: &mut Planes, stream: &mut Stream) {
     let haze = if stream.chance(0.3) { stream.range(0.0, 0.25) } else { 0.0 };
     let haze_level = stream.range(0.4, 0.9);
     let cast = [stream.range(0.88, 1.12), stream.range(0.92, 1.08), stream.range(0.85, 1.15)];
-    let centre = (SIDE as f32 - 1.0) / 2.0;
-    for i in 0..PIXELS {
-        let (x, y) = (((i % SIDE) as f32 - centre) / centre, ((i / SIDE) as f32 - centre) / centre);
+    let side = planes.side;
+    let centre = (side as f32 - 1.0) / 2.0;
+    for i in 0..side * side {
+        let (x, y) = (((i % side) as f32 - centre) / centre, ((i / side) as f32 - centre) / centre);
         let shade = if edge_x * x + edge_y * y > edge { shadow } else { 1.0 };
         let lit = gain * (1.0 + slope_x * x + slope_y * y) * shade;
-        for (plane, tint) in planes.iter_mut().zip(cast) {
+        for (plane, tint) in planes.colours.iter_mut().zip(cast) {
             plane[i] = (plane[i] * lit * (1.0 - haze) + haze * haze_level) * tint;
         }
     }
@@ -53,19 +60,19 @@ fn blur(planes: &mut Planes, stream: &mut Stream) {
         _ => &[(1, 1)],
     };
     for &step in steps {
-        for plane in planes.iter_mut() {
-            smear(plane, step, strength);
+        for plane in &mut planes.colours {
+            smear(plane, planes.side, step, strength);
         }
     }
 }
 
 /// Replaces each value by `(1 - s)` of itself and `s` of the 1-2-1 mean along `step`; the rim repeats.
-fn smear(plane: &mut [f32; PIXELS], step: (isize, isize), strength: f32) {
-    let source = *plane;
-    let last = SIDE as isize - 1;
-    let at = |x: isize, y: isize| source[y.clamp(0, last) as usize * SIDE + x.clamp(0, last) as usize];
+fn smear(plane: &mut [f32], side: usize, step: (isize, isize), strength: f32) {
+    let source = plane.to_vec();
+    let last = side as isize - 1;
+    let at = |x: isize, y: isize| source[y.clamp(0, last) as usize * side + x.clamp(0, last) as usize];
     for (i, value) in plane.iter_mut().enumerate() {
-        let (x, y) = ((i % SIDE) as isize, (i / SIDE) as isize);
+        let (x, y) = ((i % side) as isize, (i / side) as isize);
         let around = at(x - step.0, y - step.1) + at(x + step.0, y + step.1);
         let mean = 0.25 * around + 0.5 * source[i];
         *value = source[i] + strength * (mean - source[i]);
@@ -75,7 +82,7 @@ fn smear(plane: &mut [f32; PIXELS], step: (isize, isize), strength: f32) {
 /// Sensor grain, then rounding to bytes.
 fn develop(planes: &Planes, chw: &mut [u8], stream: &mut Stream) {
     let grain = stream.range(0.0, 0.04);
-    for (value, byte) in planes.iter().flatten().zip(chw) {
+    for (value, byte) in planes.colours.iter().flatten().zip(chw) {
         // `as` saturates: values below 0 and above 255 clip as on a sensor.
         *byte = ((value + grain * stream.bell()) * 255.0 + 0.5) as u8;
     }

@@ -10,21 +10,25 @@ mod drawing;
 mod scene;
 mod stream;
 
+use std::ops::RangeInclusive;
+
 use tiny_skia::Pixmap;
 
 use super::{DataError, Dataset, Shape, Split, check_read};
 use drawing::Layer;
 use stream::Stream;
 
-/// Rows and columns of a picture.
+/// Rows and columns of a picture of `signs`, and the size that a sign has in any scene.
 const SIDE: usize = 32;
-/// Pixels of a picture.
-const PIXELS: usize = SIDE * SIDE;
+/// Sides that a scene may have.
+const SIDES: RangeInclusive<usize> = SIDE..=96;
 
-/// Rendered traffic signs: 3 x 32 x 32, sixteen classes, 50,000 training and 10,000 test images.
+/// Rendered traffic signs: 3 x 32 x 32, sixteen classes, 50,000 training and 10,000 test images; or scenes of 3 x k x k
+/// with a sign of the same size somewhere in each.
 pub struct Signs {
     key: [u8; 32],
     len: usize,
+    side: usize,
     names: Vec<String>,
     signs: Vec<Vec<Layer>>,
 }
@@ -35,25 +39,69 @@ impl Signs {
     /// # Errors
     /// [`DataError::Drawing`] if the rasteriser refuses an outline of the catalogue.
     pub fn new(split: Split) -> Result<Self, DataError> {
-        let (key, len) = match split {
-            Split::Train => (*b"ringfence signs, version 1 train", 50_000),
-            Split::Test => (*b"ringfence signs, version 1 test.", 10_000),
+        let key = match split {
+            Split::Train => *b"ringfence signs, version 1 train",
+            Split::Test => *b"ringfence signs, version 1 test.",
         };
-        Ok(Self { key, len, names: catalogue::names(), signs: catalogue::draw_all()? })
+        Self::of_side(key, split, SIDE)
     }
+
+    /// Scenes of `side` x `side` pixels, 32 to 96: other pictures than those of [`new`](Self::new), at 32 too.
+    ///
+    /// # Errors
+    /// [`DataError::Side`] for another side, else as [`new`](Self::new).
+    pub fn scenes(split: Split, side: usize) -> Result<Self, DataError> {
+        check_side(side)?;
+        let key = match split {
+            Split::Train => *b"ringfence scene, version 1 train",
+            Split::Test => *b"ringfence scene, version 1 test.",
+        };
+        Self::of_side(key, split, side)
+    }
+
+    fn of_side(key: [u8; 32], split: Split, side: usize) -> Result<Self, DataError> {
+        let len = match split {
+            Split::Train => 50_000,
+            Split::Test => 10_000,
+        };
+        Ok(Self { key, len, side, names: catalogue::names(), signs: catalogue::draw_all()? })
+    }
+
+    fn is_scene(&self) -> bool {
+        self.key.starts_with(b"ringfence scene")
+    }
+}
+
+/// Refuses a side that no scene has.
+pub(super) fn check_side(found: usize) -> Result<(), DataError> {
+    let (least, most) = SIDES.into_inner();
+    if (least..=most).contains(&found) { Ok(()) } else { Err(DataError::Side { found, least, most }) }
+}
+
+/// Writes a scene without a sign, of `side` x `side` pixels, to `chw`; a function of key and index alone.
+pub(super) fn background(key: [u8; 32], index: u64, side: usize, chw: &mut [u8]) -> Result<(), DataError> {
+    let mut stream = Stream::new(key, index);
+    let mut canvas = canvas(side)?;
+    scene::background(&mut canvas, &mut stream);
+    camera::expose(&canvas, chw, &mut stream);
+    Ok(())
+}
+
+fn canvas(side: usize) -> Result<Pixmap, DataError> {
+    Pixmap::new(side as u32, side as u32).ok_or(DataError::Drawing { what: "canvas" })
 }
 
 impl Dataset for Signs {
     fn name(&self) -> &str {
-        "signs"
+        if self.is_scene() { "signs-scene" } else { "signs" }
     }
 
     fn spec(&self) -> String {
-        "signs".to_owned()
+        if self.is_scene() { format!("signs-scene:{}", self.side) } else { "signs".to_owned() }
     }
 
     fn shape(&self) -> Shape {
-        Shape { channels: 3, height: SIDE, width: SIDE }
+        Shape { channels: 3, height: self.side, width: self.side }
     }
 
     fn classes(&self) -> &[String] {
@@ -65,11 +113,10 @@ impl Dataset for Signs {
     }
 
     fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
-        check_read(index, self.len, self.shape(), chw.len())?;
+        check_read(index, self.len(), self.shape(), chw.len())?;
         let mut stream = Stream::new(self.key, index as u64);
         let label = stream.below(self.signs.len());
-        let side = SIDE as u32;
-        let mut canvas = Pixmap::new(side, side).ok_or(DataError::Drawing { what: "canvas" })?;
+        let mut canvas = canvas(self.side)?;
         scene::render(&mut canvas, &self.signs[label], &mut stream);
         camera::expose(&canvas, chw, &mut stream);
         Ok(label)
@@ -150,6 +197,28 @@ mod tests {
         let (train, test) = (pictures(Split::Train), pictures(Split::Test));
         assert_eq!((train.len(), test.len()), (300, 300));
         assert!(train.is_disjoint(&test));
+    }
+
+    #[test]
+    fn scenes_are_pictures_of_their_own_with_a_sign_of_the_same_size() {
+        for side in [32, 48, 64, 96] {
+            let scenes = Signs::scenes(Split::Test, side).unwrap();
+            assert_eq!(scenes.spec(), format!("signs-scene:{side}"));
+            let (mut chw, mut again) = (vec![0; 3 * side * side], vec![0; 3 * side * side]);
+            let label = scenes.read(5, &mut chw).unwrap();
+            assert_eq!(scenes.read(5, &mut again).unwrap(), label);
+            assert_eq!(chw, again);
+            scenes.read(6, &mut again).unwrap();
+            assert_ne!(chw, again);
+        }
+        let (mut scene, mut sign) = (vec![0; 3072], vec![0; 3072]);
+        Signs::scenes(Split::Test, 32).unwrap().read(0, &mut scene).unwrap();
+        Signs::new(Split::Test).unwrap().read(0, &mut sign).unwrap();
+        assert_ne!(scene, sign);
+        for side in [0, 31, 97] {
+            let error = Signs::scenes(Split::Train, side).err().unwrap();
+            assert_eq!(error.to_string(), format!("side {side}: a scene has 32 to 96 pixels"));
+        }
     }
 
     #[test]

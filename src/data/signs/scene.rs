@@ -27,11 +27,10 @@ struct Pose {
 }
 
 impl Pose {
-    /// The sign spans 70 to 96 % of the picture, turned by up to 14 degrees, squeezed and sheared as if seen aslant,
+    /// The sign spans 70 to 96 % of a picture of `SIDE` pixels, turned by up to 14 degrees, squeezed and sheared as if seen aslant,
     /// and shifted so that at most a sliver leaves the picture.
-    fn draw(stream: &mut Stream) -> Self {
-        let side = SIDE as f32;
-        let radius = side / 2.0 * stream.range(0.70, 0.96);
+    fn draw(side: f32, stream: &mut Stream) -> Self {
+        let radius = SIDE as f32 / 2.0 * stream.range(0.70, 0.96);
         // Half-angle form: cosine and sine without a mathematical library.
         let t = stream.around(0.12);
         let (cos, sin) = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
@@ -46,12 +45,18 @@ impl Pose {
     }
 }
 
-/// Draws one scene on an opaque canvas of `SIDE` x `SIDE` pixels.
-pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) {
+/// Draws a scene without a sign on a square canvas; returns its colours.
+pub(super) fn background(canvas: &mut Pixmap, stream: &mut Stream) -> [Colour; 4] {
     let palette = PALETTES[stream.below(PALETTES.len())];
     backdrop(canvas, &palette, stream);
     clutter(canvas, &palette, stream);
-    let pose = Pose::draw(stream);
+    palette
+}
+
+/// Draws one scene with a sign somewhere in it on a square canvas of at least `SIDE` x `SIDE` pixels.
+pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) {
+    let palette = background(canvas, stream);
+    let pose = Pose::draw(canvas.width() as f32, stream);
     post(canvas, &pose, stream);
     let wear = stream.range(0.0, 0.2);
     let dirt = palette[stream.below(4)];
@@ -67,8 +72,9 @@ pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) {
 fn backdrop(canvas: &mut Pixmap, palette: &[Colour; 4], stream: &mut Stream) {
     let (top, middle, bottom) =
         (palette[stream.below(4)], palette[stream.below(4)], palette[stream.below(4)]);
-    let horizon = stream.range(0.3, 0.9) * SIDE as f32;
-    for (row, pixels) in canvas.pixels_mut().chunks_exact_mut(SIDE).enumerate() {
+    let side = canvas.width() as usize;
+    let horizon = stream.range(0.3, 0.9) * side as f32;
+    for (row, pixels) in canvas.pixels_mut().chunks_exact_mut(side).enumerate() {
         let y = row as f32;
         let colour = if y < horizon { mix(top, middle, y / horizon) } else { bottom };
         let [r, g, b] = colour;
@@ -81,8 +87,11 @@ fn backdrop(canvas: &mut Pixmap, palette: &[Colour; 4], stream: &mut Stream) {
 
 /// Walls, trunks, leaves and stray shapes in sign colours.
 fn clutter(canvas: &mut Pixmap, palette: &[Colour; 4], stream: &mut Stream) {
-    let side = SIDE as f32;
-    for _ in 0..3 + stream.below(6) {
+    let side = canvas.width() as usize;
+    // As dense in a large picture as in a small one.
+    let shapes = (3 + stream.below(6)) * side * side / (SIDE * SIDE);
+    let side = side as f32;
+    for _ in 0..shapes {
         let shade = stream.range(0.6, 1.3);
         let mut colour = palette[stream.below(4)].map(|value| (f32::from(value) * shade) as u8);
         if stream.chance(0.12) {
@@ -104,8 +113,9 @@ fn clutter(canvas: &mut Pixmap, palette: &[Colour; 4], stream: &mut Stream) {
 fn post(canvas: &mut Pixmap, pose: &Pose, stream: &mut Stream) {
     let width = stream.range(1.0, 3.0);
     let grey = 60 + stream.below(120) as u8;
-    let path = Rect::from_ltrb(pose.x - width / 2.0, pose.y, pose.x + width / 2.0, 2.0 * SIDE as f32)
-        .map(PathBuilder::from_rect);
+    let path =
+        Rect::from_ltrb(pose.x - width / 2.0, pose.y, pose.x + width / 2.0, 2.0 * canvas.height() as f32)
+            .map(PathBuilder::from_rect);
     fill_some(canvas, path, [grey; 3], 255, Transform::identity());
 }
 

@@ -28,13 +28,22 @@ pub fn evaluate(graph: &Graph, image: &[f32]) -> Vec<f64> {
             Op::Pad(padding) => {
                 let (channels, height, width) = sides(graph.nodes[node.inputs[0]].shape);
                 let (_, rows, columns) = sides(node.shape);
-                let mut padded = vec![0.0; channels * rows * columns];
-                for (i, x) in input(0).iter().enumerate() {
-                    let (c, y, x_at) = (i / (height * width), i / width % height, i % width);
-                    padded[(c * rows + y + padding.top) * columns + x_at + padding.left] = *x;
-                }
-                padded
+                let at = |c: usize, y: isize, x: isize| {
+                    let inside = (0..height as isize).contains(&y) && (0..width as isize).contains(&x);
+                    let fold = |at: isize, size: usize| {
+                        (size as isize - 1 - (size as isize - 1 - at.abs()).abs()) as usize
+                    };
+                    let (row, column) = (fold(y, height), fold(x, width));
+                    let value = |y: usize, x: usize| input(0)[(c * height + y) * width + x];
+                    if inside || padding.mirrored { value(row, column) } else { 0.0 }
+                };
+                places(Shape::Map { channels, height: rows, width: columns })
+                    .map(|(c, y, x)| {
+                        at(c, y as isize - padding.top as isize, x as isize - padding.left as isize)
+                    })
+                    .collect()
             }
+            Op::Curve(curve) => input(0).iter().map(|x| curve.at(*x)).collect(),
             Op::Relu => input(0).iter().map(|x| x.max(0.0)).collect(),
             Op::Add => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
             Op::GlobalAvgPool => {
@@ -82,7 +91,13 @@ fn conv(conv: &Conv, input: &[f64], from: Shape, to: Shape) -> Vec<f64> {
     let (_, channels, kernel_h, kernel_w) = conv.weight.dim();
     let at = |c: usize, y: isize, x: isize| {
         let inside = (0..height as isize).contains(&y) && (0..width as isize).contains(&x);
-        if inside { input[(c * height + y as usize) * width + x as usize] } else { 0.0 }
+        let fold =
+            |at: isize, size: usize| (size as isize - 1 - (size as isize - 1 - at.abs()).abs()) as usize;
+        if inside || conv.padding.mirrored {
+            input[(c * height + fold(y, height)) * width + fold(x, width)]
+        } else {
+            0.0
+        }
     };
     let mut output = Vec::new();
     for (o, y, x) in

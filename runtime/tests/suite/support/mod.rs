@@ -12,6 +12,7 @@ mod write;
 
 pub use network::{Conv, Layer, Network, Shape, Sum, Weights};
 pub use random::{
-    Rng, Style, noisy_image, random_conv, random_conv_of, random_join, random_network, resnet20, unet,
+    Rng, Style, noisy_image, random_conv, random_conv_of, random_curved, random_join, random_network,
+    resnet20, unet,
 };
 pub use write::reseal;

@@ -98,6 +98,12 @@ pub enum Layer {
         output: usize,
         relu: bool,
     },
+    Lookup {
+        input: usize,
+        output: usize,
+        /// 256 entries.
+        table: Vec<u8>,
+    },
     Logits {
         input: usize,
         weights: Weights,
@@ -111,9 +117,10 @@ impl Layer {
             Self::Add { a, b, .. } | Self::Join { a, b, .. } => {
                 [a.tensor].into_iter().chain(b.map(|b| b.tensor)).collect()
             }
-            Self::Pool { input, .. } | Self::MaxPool { input, .. } | Self::Logits { input, .. } => {
-                vec![*input]
-            }
+            Self::Pool { input, .. }
+            | Self::MaxPool { input, .. }
+            | Self::Lookup { input, .. }
+            | Self::Logits { input, .. } => vec![*input],
         }
     }
 
@@ -123,6 +130,7 @@ impl Layer {
             Self::Add { output, .. }
             | Self::Pool { output, .. }
             | Self::MaxPool { output, .. }
+            | Self::Lookup { output, .. }
             | Self::Join { output, .. } => Some(*output),
             Self::Logits { .. } => None,
         }
@@ -138,4 +146,6 @@ pub struct Network {
     pub classes: usize,
     /// Largest value of every tensor but the input, if they have the same.
     pub top: Option<u8>,
+    /// Tensors whose border mirrors the pixels inside.
+    pub mirrored: Vec<usize>,
 }

@@ -38,6 +38,10 @@ impl Network {
                         .collect();
                     live[*output] = self.join(&operands, *output, *relu);
                 }
+                Layer::Lookup { input, output, table } => {
+                    let value = |u: &i64| i64::from(table[*u as usize]);
+                    live[*output] = live[*input].iter().map(value).collect();
+                }
                 Layer::Logits { input, weights } => {
                     let x = &live[*input];
                     return (written, (0..self.classes).map(|o| weights.apply(o, |k| x[k])).collect());
@@ -70,8 +74,12 @@ impl Network {
                     let pixel = |k: usize| {
                         let (c, kw) = (k % from.channels, k / from.channels % conv.kernel[1]);
                         let kh = k / from.channels / conv.kernel[1];
-                        let iy = (oy * conv.stride[0] + kh).checked_sub(conv.pad[0]);
-                        let ix = (ox * conv.stride[1] + kw).checked_sub(conv.pad[1]);
+                        let mut iy = (oy * conv.stride[0] + kh).checked_sub(conv.pad[0]);
+                        let mut ix = (ox * conv.stride[1] + kw).checked_sub(conv.pad[1]);
+                        if self.mirrored.contains(&conv.input) {
+                            iy = Some(mirror(oy * conv.stride[0] + kh, conv.pad[0], from.height));
+                            ix = Some(mirror(ox * conv.stride[1] + kw, conv.pad[1], from.width));
+                        }
                         match (iy, ix) {
                             (Some(iy), Some(ix)) if iy < from.height && ix < from.width => {
                                 x[(iy * from.width + ix) * from.channels + c]
@@ -129,6 +137,12 @@ impl Weights {
         let acc: i64 = w.iter().enumerate().map(|(k, &w)| i64::from(w) * value(k)).sum();
         requant(acc + i64::from(self.bias[o]), self.pre[o], self.mul[o])
     }
+}
+
+/// Place `at - pad` in a row of `size` pixels that is mirrored at both ends, less than once.
+fn mirror(at: usize, pad: usize, size: usize) -> usize {
+    let at = at.abs_diff(pad);
+    if at < size { at } else { 2 * (size - 1) - at }
 }
 
 /// Rows, columns and channels in the order of a tensor.

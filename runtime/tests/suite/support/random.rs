@@ -151,7 +151,7 @@ impl Network {
             _ => (rng.within(20_000, 70_000) as i32, rng.within(0, 60 << 16) as i32),
         };
         let rules = (0..shape.channels).map(|_| rule(rng)).collect();
-        Self { rules, tensors: vec![shape], layers: Vec::new(), classes, top }
+        Self { rules, tensors: vec![shape], layers: Vec::new(), classes, top, mirrored: Vec::new() }
     }
 
     /// A zero point and a largest value.
@@ -198,6 +198,25 @@ impl Network {
         let bias = -pixels * i32::from(from.zero_point) + (1 << (pre - 1));
         self.layers.push(Layer::Pool { input, output, bias, pre, mul: rng.within(1 << 14, 32767) as i16 });
         output
+    }
+
+    /// Values through a random table; entries that no value meets are random too.
+    fn push_lookup(&mut self, rng: &mut Rng, input: usize) -> usize {
+        let (zero_point, top) = self.levels(rng);
+        let output = self.tensor(Shape { border: rng.size(0, 2), zero_point, top, ..self.tensors[input] });
+        let table = (0..256).map(|_| rng.within(0, top.into()) as u8).collect();
+        self.layers.push(Layer::Lookup { input, output, table });
+        output
+    }
+
+    /// Has some of the borders mirror the pixels inside. Takes nothing from `rng`, so that what is drawn later stays.
+    fn mirror_some(&mut self, rng: &Rng) {
+        let mut rng = Rng(!rng.0);
+        for (index, shape) in self.tensors.iter().enumerate() {
+            if shape.border > 0 && shape.border < shape.height.min(shape.width) && rng.chance(40) {
+                self.mirrored.push(index);
+            }
+        }
     }
 
     fn push_max_pool(&mut self, rng: &mut Rng, input: usize) -> usize {
@@ -268,6 +287,7 @@ pub fn random_conv_of(
     let out = net.push_conv(rng, wide, Spec { border, residual, style, ..spec });
     let pooled = net.pool(rng, out);
     net.logits(rng, pooled);
+    net.mirror_some(rng);
     net
 }
 
@@ -297,8 +317,19 @@ pub fn random_join(rng: &mut Rng, channels: [usize; 2], size: [usize; 2]) -> Net
     net
 }
 
-/// A few layers of all kinds on a small image.
+/// A few layers of all kinds but lookups on a small image, with borders of zero points.
 pub fn random_network(rng: &mut Rng) -> Network {
+    random_layers(rng, false)
+}
+
+/// As [`random_network`], with lookups between the layers and some borders that mirror the pixels inside.
+pub fn random_curved(rng: &mut Rng) -> Network {
+    let mut net = random_layers(rng, true);
+    net.mirror_some(rng);
+    net
+}
+
+fn random_layers(rng: &mut Rng, curved: bool) -> Network {
     let top = random_top(rng);
     let shape = Shape {
         height: rng.size(1, 9),
@@ -325,6 +356,7 @@ pub fn random_network(rng: &mut Rng) -> Network {
             [1, 2].iter().any(|n| (n * t.height, n * t.width) == (2 * from.height, 2 * from.width))
         };
         last = match rng.next() % 6 {
+            0..2 if curved && rng.chance(60) => net.push_lookup(rng, last),
             4 if from.height.min(from.width) > 1 => net.push_max_pool(rng, last),
             5 if from.height.max(from.width) < 20 => {
                 let others: Vec<usize> = (0..net.tensors.len()).filter(|&i| twice(&net, i)).collect();

@@ -122,13 +122,14 @@ impl Network {
 
     fn tensor_records(&self, offsets: &[usize]) -> Vec<u8> {
         let mut records = Vec::new();
-        for (shape, &offset) in self.tensors.iter().zip(offsets) {
+        for (index, (shape, &offset)) in self.tensors.iter().zip(offsets).enumerate() {
             let mut record = [0; layout::TENSOR_BYTES];
             put(&mut record, tensor::OFFSET, (offset as u32).to_le_bytes());
             put(&mut record, tensor::HEIGHT, (shape.height as u16).to_le_bytes());
             put(&mut record, tensor::WIDTH, (shape.width as u16).to_le_bytes());
             put(&mut record, tensor::CHANNELS, (shape.channels as u16).to_le_bytes());
-            put(&mut record, tensor::BORDER, [shape.border as u8, shape.zero_point, shape.top]);
+            let mirrored = u8::from(self.mirrored.contains(&index));
+            put(&mut record, tensor::BORDER, [shape.border as u8, shape.zero_point, shape.top, mirrored]);
             records.extend(record);
         }
         records
@@ -172,6 +173,11 @@ impl Network {
                 put(&mut r, op::KIND, [op::MAX_POOL]);
                 put(&mut r, op::LO, lo(*relu, *output));
                 put(&mut r, op::KERNEL_H, [2; 4]);
+            }
+            Layer::Lookup { table, .. } => {
+                put(&mut r, op::KIND, [op::LOOKUP]);
+                put(&mut r, op::WEIGHTS, align(weights).to_le_bytes());
+                weights.extend(table);
             }
             Layer::Logits { input, weights: w } => {
                 let shape = &self.tensors[*input];

@@ -7,6 +7,7 @@
 use super::super::{checkpoints, needed, target_units};
 use crate::certificate::alpha_units;
 use crate::certificate::binomial::{Count, P_ONE};
+use crate::certificate::smoothing::Smoothing;
 use crate::certificate::table::RadiusRule;
 use ringfence_runtime::certificate::Checkpoint;
 use statrs::function::gamma::ln_gamma;
@@ -110,8 +111,8 @@ fn comparison() {
     let sigma = 0.25;
     for budget in [1000u32, 10_000] {
         for target in [0.1, 0.25, 0.5] {
-            let rule = RadiusRule::new(sigma, 0).unwrap();
-            let p = needed(target_units(target).unwrap(), sigma, &rule).unwrap();
+            let rule = RadiusRule::new(Smoothing::l2(sigma, 0)).unwrap();
+            let p = needed(target_units(target).unwrap(), &rule).unwrap();
             let least_p = p as f64 / P_ONE as f64;
             let probabilities = [0.5, 0.7, least_p - 0.04, least_p + 0.02, 0.9, 0.95, 0.99, 0.999, 1.0];
             println!("\nradius {target}, p* {least_p:.5}, budget {budget}: mean votes / certified");

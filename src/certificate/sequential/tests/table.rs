@@ -1,6 +1,7 @@
 //! Tables: their shape, what they agree in, what is refused.
 
 use super::super::{needed, sequential, target_units};
+use crate::certificate::smoothing::Smoothing;
 use crate::certificate::table::RadiusRule;
 use crate::certificate::{CertificateError, Method, predict, section, two_stage};
 use ringfence_runtime::certificate::{Lookup, Radius};
@@ -13,18 +14,18 @@ const CHARGE: u64 = 60_000_000;
 #[test]
 fn the_least_probability_needed_is_found() {
     for charge in [0, CHARGE, 1 << 30] {
-        let rule = RadiusRule::new(SIGMA, charge).unwrap();
+        let rule = RadiusRule::new(Smoothing::l2(SIGMA, charge)).unwrap();
         for target in [1e-6, 0.01, 0.1, 0.25, 0.5, 1.0, 1.5] {
             let units = target_units(target).unwrap();
-            let p = needed(units, SIGMA, &rule).unwrap();
+            let p = needed(units, &rule).unwrap();
             assert!(rule.radius(p).unwrap() >= units, "target {target}");
             assert!(rule.radius(p - 1).is_none_or(|radius| radius < units), "target {target}");
         }
-        assert_eq!(needed(target_units(2.0).unwrap(), SIGMA, &rule), None);
+        assert_eq!(needed(target_units(2.0).unwrap(), &rule), None);
     }
-    let rule = |charge| RadiusRule::new(SIGMA, charge).unwrap();
-    let charged = needed(target_units(0.25).unwrap(), SIGMA, &rule(1 << 44)).unwrap();
-    assert!(charged > needed(target_units(0.25).unwrap(), SIGMA, &rule(0)).unwrap());
+    let rule = |charge| RadiusRule::new(Smoothing::l2(SIGMA, charge)).unwrap();
+    let charged = needed(target_units(0.25).unwrap(), &rule(1 << 44)).unwrap();
+    assert!(charged > needed(target_units(0.25).unwrap(), &rule(0)).unwrap());
 }
 
 #[test]

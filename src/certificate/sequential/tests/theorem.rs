@@ -4,6 +4,7 @@ use super::super::{checkpoints, needed, target_units};
 use super::units;
 use crate::certificate::alpha_units;
 use crate::certificate::binomial::P_ONE;
+use crate::certificate::smoothing::Smoothing;
 use crate::certificate::table::RadiusRule;
 use ringfence_runtime::certificate::{Checkpoint, Decision};
 
@@ -140,7 +141,8 @@ fn synthetic_classifiers_are_wronged_at_most_as_often_as_claimed() {
     let (sigma, budget) = (0.25, 1000);
     for target in [0.02, 0.1, 0.25] {
         let needed =
-            needed(target_units(target).unwrap(), sigma, &RadiusRule::new(sigma, 0).unwrap()).unwrap();
+            needed(target_units(target).unwrap(), &RadiusRule::new(Smoothing::l2(sigma, 0)).unwrap())
+                .unwrap();
         let rule = rule_for(needed, budget, alpha);
         let least = needed as f64 / P_ONE as f64;
         let ten = |top: f64| [vec![top], vec![(1.0 - top) / 9.0; 9]].concat();
