@@ -60,15 +60,6 @@ impl Norm {
             ringfence_runtime::certificate::Norm::LInf => Self::LInf,
         }
     }
-
-    /// The name for people.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::L2 => "L2",
-            Self::LInf => "L-infinity",
-        }
-    }
 }
 
 /// What a radius of 1 is.

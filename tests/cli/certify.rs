@@ -173,7 +173,7 @@ fn json_lines_have_the_documented_fields() {
     assert_eq!(
         names(summary),
         "abstain alpha arena_bytes average_certified_radius backend batch certificate certified_accuracy data \
-         generator images interval_95 method model model_sha256 n n0 sample_arena_bytes seed sigma split threads \
+         generator images interval_95 method model model_sha256 n n0 norm sample_arena_bytes seed sigma split threads \
          us_per_sample wrong"
     );
     assert_eq!(names(&summary["certified_accuracy"]), "0.00 0.10 0.125");

@@ -14,7 +14,9 @@ use crate::cli::request::Request;
 use crate::cli::seed::SeedPlan;
 use crate::cli::tables::Terms;
 use crate::cli::{CliError, to_json};
-use crate::report::{CERTIFY_SCHEMA, Curve, Generator, Method, Row, Stops, Summary, certified_accuracy_svg};
+use crate::report::{
+    CERTIFY_SCHEMA, Curve, Generator, Method, Norm, Row, Stops, Summary, certified_accuracy_svg,
+};
 
 /// What a run came to.
 pub(super) struct Ending<'r> {
@@ -122,8 +124,8 @@ impl Ending<'_> {
             Method::TwoStage => format!("n0 = {} to select, n = {} counted", plan.n0, plan.n),
             Method::SingleStage => format!("n = {}, single stage", plan.n),
             Method::Sequential => format!(
-                "until {} radius {} is certified or out of reach, at most {}",
-                norm.word(),
+                "until {}radius {} is certified or out of reach, at most {}",
+                if *norm == Norm::L2 { "" } else { "L-infinity " },
                 plan.target.unwrap_or(0.0),
                 plan.n
             ),
