@@ -207,9 +207,12 @@ fn cut_or_foreign_gzip_is_an_error() {
 
 #[test]
 fn unknown_specs_are_answered_with_the_known_ones() {
-    for wrong in ["", "cifar10", "cifar10:", "imagenet:/data", "signs:32"] {
+    for wrong in ["", "cifar10", "cifar10:", "imagenet:/data", "signs:32", "signs-scene:big", "bg:64"] {
         let message = error_of(wrong, Split::Test);
-        assert!(message.contains(&format!("`{wrong}`")) && message.contains("signs, cifar10:"), "{message}");
+        assert!(
+            message.contains(&format!("`{wrong}`")) && message.contains("signs, signs-scene:K"),
+            "{message}"
+        );
     }
     assert!("validation".parse::<Split>().is_err());
 }

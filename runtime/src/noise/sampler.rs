@@ -46,7 +46,7 @@ impl<'a> Noise<'a> {
     #[inline(always)]
     pub(crate) fn fill_with<L: Gather>(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
-        head.copy_from_slice(&self.block[self.used..][..head.len()]);
+        head.iter_mut().zip(self.block.iter().skip(self.used)).for_each(|(value, drawn)| *value = *drawn);
         self.used += head.len();
         let (blocks, tail) = rest.as_chunks_mut();
         self.draw::<L, _>(blocks.iter_mut(), |block, values| *block = *values);
@@ -55,7 +55,7 @@ impl<'a> Noise<'a> {
             self.draw::<L, _>([&mut block], |block, values| *block = *values);
             self.block = block;
             self.used = tail.len();
-            tail.copy_from_slice(&self.block[..tail.len()]);
+            tail.iter_mut().zip(&self.block).for_each(|(value, drawn)| *value = *drawn);
         }
     }
 

@@ -39,10 +39,15 @@ fn mirror_border(tensor: &Tensor, bytes: &mut [u8]) {
     }
 }
 
-/// Copies `count` bytes within a tensor; nothing beyond its end.
+/// Copies `count` bytes within a tensor to a place that is further away than that; nothing beyond its end.
 fn copy(bytes: &mut [u8], from: usize, to: usize, count: usize) {
-    if from.max(to).checked_add(count).is_some_and(|end| end <= bytes.len()) {
-        bytes.copy_within(from..from + count, to);
+    let Some((before, behind)) = bytes.split_at_mut_checked(from.max(to)) else { return };
+    let Some(before) = before.get_mut(from.min(to)..) else { return };
+    let pairs = before.iter_mut().zip(behind).take(count);
+    if from < to {
+        pairs.for_each(|(from, to)| *to = *from);
+    } else {
+        pairs.for_each(|(to, from)| *to = *from);
     }
 }
 

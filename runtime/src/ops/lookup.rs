@@ -3,7 +3,9 @@
 use crate::plan::LookupOp;
 
 /// Writes the table's entry of every value.
-#[inline(always)]
+///
+/// Once in a program: wider registers do not help.
+#[inline(never)]
 pub fn lookup(op: &LookupOp<'_>, input: &[u8], output: &mut [u8]) {
     let (from, to, table) = (op.input.tensor, op.output.tensor, op.table);
     let row = to.width * to.stored;

@@ -8,9 +8,10 @@ mod gather;
 mod requant256;
 mod requant512;
 mod scan;
+mod vbmi;
 
 use super::Backend;
-use crate::ops::{self, ConvJob, UnweightedJob};
+use crate::ops::{self, ConvJob, Unweighted, UnweightedJob};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -56,8 +57,12 @@ pub(super) unsafe fn unweighted(backend: Backend, job: UnweightedJob<'_>) {
     match backend {
         // SAFETY: by the contract of this function.
         Backend::Avx2 | Backend::AvxVnni => unsafe { unweighted_avx2(job) },
-        // SAFETY: by the contract of this function.
-        Backend::Avx512Vnni | Backend::Amx => unsafe { unweighted_avx512(job) },
+        Backend::Avx512Vnni | Backend::Amx => match job.op {
+            // SAFETY: the CPU was asked.
+            Unweighted::Lookup(op) if has_vbmi() => unsafe { vbmi::lookup(op, job.input, job.output) },
+            // SAFETY: by the contract of this function.
+            _ => unsafe { unweighted_avx512(job) },
+        },
         _ => super::unweighted_portably(job),
     }
 }
@@ -116,6 +121,14 @@ fn has_avxvnni() -> bool {
     return has_avx2() && std::is_x86_feature_detected!("avxvnni");
     #[cfg(not(feature = "std"))]
     cfg!(all(target_feature = "avx2", target_feature = "avxvnni"))
+}
+
+/// Whether code with AVX-512 F, BW and VBMI may run, where AVX512-VNNI may.
+fn has_vbmi() -> bool {
+    #[cfg(feature = "std")]
+    return std::is_x86_feature_detected!("avx512vbmi");
+    #[cfg(not(feature = "std"))]
+    cfg!(target_feature = "avx512vbmi")
 }
 
 /// Whether code with AVX-512 F, BW, VL and VNNI may run.
