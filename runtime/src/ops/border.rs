@@ -14,11 +14,11 @@ pub fn fill_border(tensor: &Tensor, bytes: &mut [u8]) {
     // What follows a row's pixels is its right border and the left border of the next row; after the last row, the
     // whole lower border.
     let pixels = row - 2 * side;
-    let (rows, last) = rest.split_at_mut((tensor.height - 1) * row);
-    for row in rows.chunks_exact_mut(row) {
-        fill(&mut row[pixels..], tensor.zero_point);
+    let Some((rows, last)) = rest.split_at_mut_checked((tensor.height - 1) * row) else { return };
+    for row in rows.chunks_exact_mut(row.max(1)) {
+        fill(row.get_mut(pixels..).unwrap_or_default(), tensor.zero_point);
     }
-    last[pixels..].fill(tensor.zero_point);
+    last.get_mut(pixels..).unwrap_or_default().fill(tensor.zero_point);
 }
 
 /// Pixel -i of a row or column is pixel i, and likewise at its end; the outermost pixel is not repeated.

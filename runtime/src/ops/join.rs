@@ -65,19 +65,26 @@ impl Place {
         let to = self.to;
         for channel in (0..from.stored).step_by(N) {
             for y in 0..to.height {
-                let pixels = &input[from.index(y / M, 0, 0)..][..from.width * from.stored];
-                let row = &mut output[to.index(y, 0, 0)..][..to.width * to.stored];
-                let places = row.chunks_exact_mut(M * to.stored);
-                for (pixel, places) in pixels.chunks_exact(from.stored).zip(places) {
-                    let mut values = [0; N];
-                    values.copy_from_slice(&pixel[channel..][..N]);
+                let pixels = input.get(from.index(y / M, 0, 0)..).unwrap_or_default();
+                let row = output.get_mut(to.index(y, 0, 0)..).unwrap_or_default();
+                let cut = (pixels.get(..from.width * from.stored), row.get_mut(..to.width * to.stored));
+                let (Some(pixels), Some(row)) = cut else { return };
+                let mut places = row.chunks_exact_mut((M * to.stored).max(1));
+                for pixel in pixels.chunks_exact(from.stored.max(1)) {
+                    let Some(places) = places.next() else { return };
+                    let Some(&values) = pixel.get(channel..).and_then(<[u8]>::first_chunk::<N>) else {
+                        return;
+                    };
+                    let mut values = values;
                     if let Some(rule) = rule {
                         for value in &mut values {
                             *value = finish(rescale(*value, rule), &to, self.lo);
                         }
                     }
                     for copy in 0..M {
-                        places[copy * to.stored + self.channel + channel..][..N].copy_from_slice(&values);
+                        let place = places.get_mut(copy * to.stored + self.channel + channel..);
+                        let Some(place) = place.and_then(<[u8]>::first_chunk_mut::<N>) else { return };
+                        *place = values;
                     }
                 }
             }
