@@ -2,7 +2,7 @@
 
 use super::memory::{Out, Span, bytes, check};
 use super::{CSha256, Status};
-use crate::format::Model;
+use crate::format::{AdaptiveFault, FormatError, Model};
 use core::ffi::c_char;
 use core::mem::{MaybeUninit, align_of, size_of};
 
@@ -85,10 +85,11 @@ pub unsafe extern "C" fn ringfence_model_parse(file: *const u8, length: usize, m
         // SAFETY: checked, and writable by the contract of this function.
         unsafe { words.write(0) };
         // SAFETY: by the contract of this function; the file stays as long as the model is used.
-        let parsed = Model::parse(unsafe { bytes(file, length) }?)?;
-        if parsed.mask().is_some() {
-            return Err(Status::Adaptive);
-        }
+        let parsed = match Model::parse(unsafe { bytes(file, length) }?) {
+            Ok(model) if model.mask().is_some() => return Err(Status::Adaptive),
+            Err(FormatError::Adaptive(AdaptiveFault::LeftOut)) => return Err(Status::Adaptive),
+            parsed => parsed?,
+        };
         // SAFETY: as above; the model fits behind the tag.
         unsafe {
             words.add(1).cast::<Model<'static>>().write(parsed);

@@ -127,6 +127,8 @@ pub enum FormatError {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdaptiveFault {
+    /// The program was built without the feature `adaptive`.
+    LeftOut,
     /// A section of a mask network without this one.
     Missing(Section),
     /// The deviation that radii are made of is not a positive finite number.

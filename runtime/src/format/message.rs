@@ -166,6 +166,7 @@ impl fmt::Display for SoftmaxFault {
 impl fmt::Display for AdaptiveFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Self::LeftOut => write!(f, "this program was built without adaptive smoothing"),
             Self::Missing(section) => write!(f, "section {section:?} without a section Adaptive"),
             Self::Sigma => write!(f, "sigma is not a positive finite number"),
             Self::Split => write!(f, "the share of the first step is not in (0, 1)"),

@@ -50,6 +50,9 @@ impl<'a> Model<'a> {
         let input = (Section::Input, sections.require(Section::Input)?);
         let (network, mask) = match sections.get(Section::Adaptive) {
             None => (Network::parse(graph, input, End::Logits)?, no_mask(&sections)?),
+            Some(_) if !cfg!(feature = "adaptive") => {
+                return Err(FormatError::Adaptive(AdaptiveFault::LeftOut));
+            }
             Some(adaptive) => {
                 // Laid out once with all of the arena, to know the size of the image.
                 let whole = Network::parse(graph, input, End::Logits)?;
@@ -131,7 +134,8 @@ impl<'a> Model<'a> {
 
     /// What runs before the classifier, if smoothing is adaptive.
     pub fn mask(&self) -> Option<&Mask<'a>> {
-        self.mask.as_ref()
+        // Known when it is compiled: what a mask needs is then no part of the program.
+        if cfg!(feature = "adaptive") { self.mask.as_ref() } else { None }
     }
 
     /// The norm of this model's radii: L-infinity if smoothing is adaptive.
