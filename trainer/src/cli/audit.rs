@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `audit`.
 #[derive(Debug, clap::Args)]
+// The arguments within are a group of the same name.
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     audit: audit::Args,
