@@ -34,7 +34,8 @@ pub fn quantise_row(
             *pixel = (others | u32::from(quantise(noisy, rule, top)) << shift).to_le_bytes();
         }
     } else {
-        for (pixel, &noisy) in pixels[channel..].iter_mut().step_by(stride).zip(noisy) {
+        let pixels = pixels.get_mut(channel..).unwrap_or_default();
+        for (pixel, &noisy) in pixels.iter_mut().step_by(stride).zip(noisy) {
             *pixel = quantise(noisy, rule, top);
         }
     }
