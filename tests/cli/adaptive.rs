@@ -1,8 +1,10 @@
 //! Models of adaptive smoothing: compiled from two files, certified in the largest difference, replayed, shown.
 
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use ringfence_runtime::ffi::{CModel, Status, ringfence_model_parse};
 use serde_json::json;
 
 use crate::{lines, network, ringfence, without_times};
@@ -138,6 +140,16 @@ fn predict_and_bench_work_and_other_verbs_refuse() {
         let error = ringfence(verb).error(2);
         assert!(error.contains("takes models of plain smoothing only"), "{verb:?}: {error}");
     }
+}
+
+/// It knows L2 radii only.
+#[test]
+fn the_c_interface_refuses_such_a_model() {
+    let file = std::fs::read(model()).unwrap();
+    let mut parsed = MaybeUninit::<CModel>::zeroed();
+    // SAFETY: the file's own bytes, and a struct of this function.
+    let status = unsafe { ringfence_model_parse(file.as_ptr(), file.len(), parsed.as_mut_ptr()) };
+    assert_eq!(status, Status::Adaptive);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
+use crate::plan::LookupOp;
 use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
@@ -155,6 +156,16 @@ impl Session {
             Backend::Scalar => ops::conv(job),
             // SAFETY: as above.
             backend => unsafe { self.state.conv(backend, job) },
+        }
+    }
+
+    /// Puts every value through a table; see [`ops::lookup`].
+    pub fn lookup(&mut self, op: &LookupOp<'_>, input: &[u8], output: &mut [u8]) {
+        match self.available.0 {
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            backend if backend != Backend::Scalar => unsafe { native::lookup(backend, op, input, output) },
+            _ => ops::lookup(op, input, output),
         }
     }
 

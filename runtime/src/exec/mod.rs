@@ -209,7 +209,7 @@ impl<'m, 'a> Executor<'m, 'a> {
         let tensor = self.network.input().operand.tensor;
         for sample in (0..batch).filter(|_| tensor.mirrored) {
             let memory = self.sample(arena, sample).and_then(|memory| memory.get_mut(tensor.range()));
-            ops::fill_border(&tensor, memory.ok_or(ExecError::Inconsistent { op: 0 })?);
+            ops::mirror_border(&tensor, memory.ok_or(ExecError::Inconsistent { op: 0 })?);
         }
         Ok(())
     }

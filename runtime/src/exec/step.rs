@@ -3,7 +3,7 @@
 use super::{ExecError, TensorView};
 use crate::arch::Session;
 use crate::ops::{self, ConvJob, ConvPlan, Unweighted, UnweightedJob};
-use crate::plan::{Op, Operand, Residual};
+use crate::plan::{LookupOp, Op, Operand, Residual};
 
 /// An operation with an output tensor, made ready once per batch.
 pub(super) struct Step<'a> {
@@ -17,7 +17,8 @@ pub(super) struct Step<'a> {
 
 enum Kernel<'a> {
     Conv(ConvPlan<'a>),
-    Unweighted(Unweighted<'a>),
+    Unweighted(Unweighted),
+    Lookup(LookupOp<'a>),
 }
 
 impl<'a> Step<'a> {
@@ -29,7 +30,7 @@ impl<'a> Step<'a> {
             Op::GlobalAvgPool(op) => Kernel::Unweighted(Unweighted::GlobalAvgPool(*op)),
             Op::MaxPool(op) => Kernel::Unweighted(Unweighted::MaxPool(*op)),
             Op::Join(op) => Kernel::Unweighted(Unweighted::Join(*op)),
-            Op::Lookup(op) => Kernel::Unweighted(Unweighted::Lookup(*op)),
+            Op::Lookup(op) => Kernel::Lookup(*op),
             Op::Logits(_) => return Ok(None),
         };
         let output = op.output().ok_or(ExecError::Inconsistent { op: index })?;
@@ -42,7 +43,7 @@ impl<'a> Step<'a> {
             Kernel::Conv(plan) => {
                 plan.filter.weights.len() < self.input.tensor.bytes + self.output.tensor.bytes
             }
-            Kernel::Unweighted(_) => true,
+            Kernel::Unweighted(_) | Kernel::Lookup(_) => true,
         }
     }
 
@@ -60,6 +61,7 @@ impl<'a> Step<'a> {
             Kernel::Unweighted(op) => {
                 session.unweighted(UnweightedJob { op, input, second, output: parts.output });
             }
+            Kernel::Lookup(op) => session.lookup(op, input, parts.output),
         }
         ops::fill_border(&tensor, parts.output);
         Some(TensorView { tensor, bytes: parts.output })

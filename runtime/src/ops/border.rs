@@ -21,8 +21,10 @@ pub fn fill_border(tensor: &Tensor, bytes: &mut [u8]) {
     last.get_mut(pixels..).unwrap_or_default().fill(tensor.zero_point);
 }
 
-/// Pixel -i of a row or column is pixel i, and likewise at its end; the outermost pixel is not repeated.
-fn mirror_border(tensor: &Tensor, bytes: &mut [u8]) {
+/// Fills the border of a tensor with the pixels inside, mirrored: pixel -i of a row or column is pixel i, and likewise at
+/// its end; the outermost pixel is not repeated.
+#[inline(never)]
+pub(crate) fn mirror_border(tensor: &Tensor, bytes: &mut [u8]) {
     let (row, pixel, border) = (tensor.row_bytes(), tensor.stored, tensor.border);
     for y in 0..tensor.height {
         let start = tensor.index(y, 0, 0);

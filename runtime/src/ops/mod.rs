@@ -20,6 +20,7 @@ mod unweighted;
 pub use add::add;
 pub use argmax::argmax;
 pub use border::fill_border;
+pub(crate) use border::mirror_border;
 pub use conv::{ConvJob, ConvPlan, ResidualPlan, conv};
 pub(crate) use input::quantise_block;
 pub use input::{quantise, quantise_row};

@@ -1,14 +1,14 @@
 //! Operations without weights, as one kind of work.
 
-use super::{add, global_avg_pool, join, lookup, max_pool};
-use crate::plan::{AddOp, JoinOp, LookupOp, MaxPoolOp, PoolOp};
+use super::{add, global_avg_pool, join, max_pool};
+use crate::plan::{AddOp, JoinOp, MaxPoolOp, PoolOp};
 
 /// Whether more than four channels at a time are worth code of their own.
 pub(super) const VECTORS: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// An operation without weights: little arithmetic on much memory.
 #[derive(Clone, Copy, Debug)]
-pub enum Unweighted<'a> {
+pub enum Unweighted {
     /// See [`add`].
     Add(AddOp),
     /// See [`global_avg_pool`].
@@ -17,15 +17,13 @@ pub enum Unweighted<'a> {
     MaxPool(MaxPoolOp),
     /// See [`join`].
     Join(JoinOp),
-    /// See [`lookup`].
-    Lookup(LookupOp<'a>),
 }
 
 /// One of them on the whole tensors of one sample.
 #[derive(Debug)]
 pub struct UnweightedJob<'a> {
     /// What to do.
-    pub op: &'a Unweighted<'a>,
+    pub op: &'a Unweighted,
     /// The first input.
     pub input: &'a [u8],
     /// The second input, if there is one that does not lie in the place of the output.
@@ -45,6 +43,5 @@ pub fn unweighted(job: UnweightedJob<'_>) {
         Unweighted::GlobalAvgPool(op) => global_avg_pool(op, input, output),
         Unweighted::MaxPool(op) => max_pool(op, input, output),
         Unweighted::Join(op) => join(op, input, second, output),
-        Unweighted::Lookup(op) => lookup(op, input, output),
     }
 }

@@ -11,7 +11,8 @@ mod scan;
 mod vbmi;
 
 use super::Backend;
-use crate::ops::{self, ConvJob, Unweighted, UnweightedJob};
+use crate::ops::{self, ConvJob, UnweightedJob};
+use crate::plan::LookupOp;
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -57,12 +58,8 @@ pub(super) unsafe fn unweighted(backend: Backend, job: UnweightedJob<'_>) {
     match backend {
         // SAFETY: by the contract of this function.
         Backend::Avx2 | Backend::AvxVnni => unsafe { unweighted_avx2(job) },
-        Backend::Avx512Vnni | Backend::Amx => match job.op {
-            // SAFETY: the CPU was asked.
-            Unweighted::Lookup(op) if has_vbmi() => unsafe { vbmi::lookup(op, job.input, job.output) },
-            // SAFETY: by the contract of this function.
-            _ => unsafe { unweighted_avx512(job) },
-        },
+        // SAFETY: by the contract of this function.
+        Backend::Avx512Vnni | Backend::Amx => unsafe { unweighted_avx512(job) },
         _ => super::unweighted_portably(job),
     }
 }
@@ -75,6 +72,18 @@ fn unweighted_avx2(job: UnweightedJob<'_>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn unweighted_avx512(job: UnweightedJob<'_>) {
     ops::unweighted(job);
+}
+
+/// See [`Session::lookup`](super::Session::lookup).
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn lookup(backend: Backend, op: &LookupOp<'_>, input: &[u8], output: &mut [u8]) {
+    match backend {
+        // SAFETY: by the contract of this function; the CPU was asked for the rest.
+        Backend::Avx512Vnni | Backend::Amx if has_vbmi() => unsafe { vbmi::lookup(op, input, output) },
+        _ => ops::lookup(op, input, output),
+    }
 }
 
 /// What kernels set up once for many operations.
