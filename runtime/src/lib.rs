@@ -27,6 +27,10 @@ pub mod ops;
 pub mod plan;
 pub mod smooth;
 
+/// Whether models of adaptive smoothing, with their lookups and mirrored borders, are part of the program: what is tested
+/// against this constant is left out where they are not.
+pub(crate) const ADAPTIVE: bool = cfg!(feature = "adaptive");
+
 pub use arch::Backend;
 pub use exec::{ExecError, Executor, InputWriter, TensorView};
 pub use format::{CertificateTable, FormatError, MAX_CLASSES, Model, Network, NoiseTable, Softmax};

@@ -8,6 +8,7 @@
 mod input;
 mod step;
 
+use crate::ADAPTIVE;
 use crate::arch::{Available, Backend, Session};
 use crate::format::{Model, Network};
 use crate::ops;
@@ -207,7 +208,7 @@ impl<'m, 'a> Executor<'m, 'a> {
     /// Fills the borders of the images, if they mirror the pixels inside.
     fn mirror_inputs(&self, arena: &mut [u8], batch: usize) -> Result<(), ExecError> {
         let tensor = self.network.input().operand.tensor;
-        for sample in (0..batch).filter(|_| tensor.mirrored) {
+        for sample in (0..batch).filter(|_| ADAPTIVE && tensor.mirrored) {
             let memory = self.sample(arena, sample).and_then(|memory| memory.get_mut(tensor.range()));
             ops::mirror_border(&tensor, memory.ok_or(ExecError::Inconsistent { op: 0 })?);
         }

@@ -1,6 +1,7 @@
 //! One operation on one sample.
 
 use super::{ExecError, TensorView};
+use crate::ADAPTIVE;
 use crate::arch::Session;
 use crate::ops::{self, ConvJob, ConvPlan, Unweighted, UnweightedJob};
 use crate::plan::{LookupOp, Op, Operand, Residual};
@@ -61,7 +62,8 @@ impl<'a> Step<'a> {
             Kernel::Unweighted(op) => {
                 session.unweighted(UnweightedJob { op, input, second, output: parts.output });
             }
-            Kernel::Lookup(op) => session.lookup(op, input, parts.output),
+            Kernel::Lookup(op) if ADAPTIVE => session.lookup(op, input, parts.output),
+            Kernel::Lookup(_) => return None,
         }
         ops::fill_border(&tensor, parts.output);
         Some(TensorView { tensor, bytes: parts.output })

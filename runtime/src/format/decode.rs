@@ -5,6 +5,7 @@ use super::error::{OpFault, TensorFault};
 use super::layout::{self, ALIGN, BLOCK, CHANNEL_GROUP, MAX_DEPTH, MAX_SHIFT, NO_TENSOR};
 use super::tensors::decode_tensor;
 use super::weights::check_requant;
+use crate::ADAPTIVE;
 use crate::plan::{
     AddOp, ConvOp, Filter, JoinOp, LogitsOp, LookupOp, MaxPoolOp, Op, Operand, PoolOp, Rescale, Residual,
     Tensor,
@@ -46,14 +47,14 @@ impl<'a> Graph<'a> {
             return Err(OpFault::Reserved);
         }
         match kind {
-            op::CONV => self.decode_conv(record).map(Op::Conv),
+            op::CONV => self.decode_conv(record),
             op::ADD..=op::LOOKUP if pairs != 0 => Err(OpFault::Reserved),
-            op::ADD => self.decode_add(record).map(Op::Add),
-            op::GLOBAL_AVG_POOL => self.decode_pool(record).map(Op::GlobalAvgPool),
-            op::LOGITS => self.decode_logits(record).map(Op::Logits),
-            op::MAX_POOL => self.decode_max_pool(record).map(Op::MaxPool),
-            op::JOIN => self.decode_join(record).map(Op::Join),
-            op::LOOKUP => self.decode_lookup(record).map(Op::Lookup),
+            op::ADD => self.decode_add(record),
+            op::GLOBAL_AVG_POOL => self.decode_pool(record),
+            op::LOGITS => self.decode_logits(record),
+            op::MAX_POOL => self.decode_max_pool(record),
+            op::JOIN => self.decode_join(record),
+            op::LOOKUP if ADAPTIVE => self.decode_lookup(record),
             kind => Err(OpFault::Kind(kind)),
         }
     }
@@ -93,7 +94,7 @@ impl<'a> Graph<'a> {
         decode_rescale(input.zero_point, shift, mul)
     }
 
-    fn decode_conv(&self, record: OpRecord<'a>) -> Result<ConvOp<'a>, OpFault> {
+    fn decode_conv(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         use layout::op;
         let (input, output) = (self.input(record)?, self.output(record)?);
         let kernel = [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()].map(usize::from);
@@ -119,18 +120,18 @@ impl<'a> Graph<'a> {
         let filter = self.filter(record, depth, to.channels)?;
         let residual = self.residual(record, &to)?;
         let (lo, pairs) = (decode_lo(record, &to)?, record.u8::<{ op::PAIRS }>() == 1);
-        Ok(ConvOp { input, output, residual, kernel, stride, pad, lo, pairs, filter })
+        Ok(Op::Conv(ConvOp { input, output, residual, kernel, stride, pad, lo, pairs, filter }))
     }
 
-    fn decode_add(&self, record: OpRecord<'a>) -> Result<AddOp, OpFault> {
+    fn decode_add(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         let (input, output) = (self.input(record)?, self.output(record)?);
         same_shape(&input.tensor, &output.tensor)?;
         let rescale = self.rescale(record, &input.tensor)?;
         let residual = self.residual(record, &output.tensor)?;
-        Ok(AddOp { input, rescale, residual, output, lo: decode_lo(record, &output.tensor)? })
+        Ok(Op::Add(AddOp { input, rescale, residual, output, lo: decode_lo(record, &output.tensor)? }))
     }
 
-    fn decode_pool(&self, record: OpRecord<'a>) -> Result<PoolOp, OpFault> {
+    fn decode_pool(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         use layout::op;
         let (input, output) = (self.input(record)?, self.output(record)?);
         let (from, to) = (input.tensor, output.tensor);
@@ -142,10 +143,10 @@ impl<'a> Graph<'a> {
         let (bias, pre) = (record.i32::<{ op::BIAS }>(), record.u8::<{ op::PRE }>());
         let mul = record.i16::<{ op::MUL_A }>();
         check_requant(bias, mul, pre)?;
-        Ok(PoolOp { input, output, bias, pre, mul, lo: decode_lo(record, &to)? })
+        Ok(Op::GlobalAvgPool(PoolOp { input, output, bias, pre, mul, lo: decode_lo(record, &to)? }))
     }
 
-    fn decode_max_pool(&self, record: OpRecord<'a>) -> Result<MaxPoolOp, OpFault> {
+    fn decode_max_pool(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         use layout::op;
         let (input, output) = (self.input(record)?, self.output(record)?);
         if [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()] != [2; 2] {
@@ -165,10 +166,10 @@ impl<'a> Graph<'a> {
         if (to.zero_point, to.top) != (from.zero_point, from.top) {
             return Err(OpFault::Levels);
         }
-        Ok(MaxPoolOp { input, output, lo: decode_lo(record, &to)? })
+        Ok(Op::MaxPool(MaxPoolOp { input, output, lo: decode_lo(record, &to)? }))
     }
 
-    fn decode_join(&self, record: OpRecord<'a>) -> Result<JoinOp, OpFault> {
+    fn decode_join(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         let (input, output) = (self.input(record)?, self.output(record)?);
         let (first, to) = (input.tensor, output.tensor);
         let (rescale, second) = (self.rescale(record, &first)?, self.second(record)?);
@@ -181,10 +182,10 @@ impl<'a> Graph<'a> {
         if !fits(&first) || !others.is_none_or(|tensor| fits(&tensor)) {
             return Err(OpFault::Shape);
         }
-        Ok(JoinOp { input, rescale, second, output, lo: decode_lo(record, &to)? })
+        Ok(Op::Join(JoinOp { input, rescale, second, output, lo: decode_lo(record, &to)? }))
     }
 
-    fn decode_lookup(&self, record: OpRecord<'a>) -> Result<LookupOp<'a>, OpFault> {
+    fn decode_lookup(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         let (input, output) = (self.input(record)?, self.output(record)?);
         same_shape(&input.tensor, &output.tensor)?;
         let lo = record.u8::<{ layout::op::LO }>();
@@ -193,10 +194,10 @@ impl<'a> Graph<'a> {
         }
         let bytes = self.weights(record.u32::<{ layout::op::WEIGHTS }>(), layout::LOOKUP_ENTRIES)?;
         let table = bytes.first_chunk().ok_or(OpFault::WeightRange)?;
-        Ok(LookupOp { input, output, table })
+        Ok(Op::Lookup(LookupOp { input, output, table }))
     }
 
-    fn decode_logits(&self, record: OpRecord<'a>) -> Result<LogitsOp<'a>, OpFault> {
+    fn decode_logits(&self, record: OpRecord<'a>) -> Result<Op<'a>, OpFault> {
         use layout::op;
         let input = self.input(record)?;
         let kernel = [record.u8::<{ op::KERNEL_H }>(), record.u8::<{ op::KERNEL_W }>()].map(usize::from);
@@ -208,7 +209,7 @@ impl<'a> Graph<'a> {
             return Err(OpFault::Tensor(output));
         }
         let filter = self.filter(record, depth(kernel, input.tensor.stored)?, self.classes)?;
-        Ok(LogitsOp { input, filter })
+        Ok(Op::Logits(LogitsOp { input, filter }))
     }
 
     fn filter(&self, record: OpRecord<'a>, depth: usize, outputs: usize) -> Result<Filter<'a>, OpFault> {

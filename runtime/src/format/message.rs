@@ -87,7 +87,7 @@ impl fmt::Display for TensorFault {
 impl fmt::Display for OpFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Kind(found) => write!(f, "unknown kind {found}"),
+            Self::Kind(found) => write!(f, "unknown kind {found}, or one left out of this program"),
             Self::Reserved => write!(f, "reserved bytes are not zero"),
             Self::Lo(found) => write!(f, "lower clamp {found} is above the output's largest value"),
             Self::Tensor(index) => write!(f, "tensor {index} does not exist or may not be here"),

@@ -9,6 +9,7 @@ use super::header::Sections;
 use super::layout::{self, CERTIFICATES_HEADER_BYTES, MAX_CLASSES, Section};
 use super::network::Network;
 use super::tables::{CertificateTable, NoiseTable, Norm, Softmax};
+use crate::ADAPTIVE;
 use crate::plan::{Input, Op, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -50,7 +51,7 @@ impl<'a> Model<'a> {
         let input = (Section::Input, sections.require(Section::Input)?);
         let (network, mask) = match sections.get(Section::Adaptive) {
             None => (Network::parse(graph, input, End::Logits)?, no_mask(&sections)?),
-            Some(_) if !cfg!(feature = "adaptive") => {
+            Some(_) if !ADAPTIVE => {
                 return Err(FormatError::Adaptive(AdaptiveFault::LeftOut));
             }
             Some(adaptive) => {
@@ -135,23 +136,23 @@ impl<'a> Model<'a> {
     /// What runs before the classifier, if smoothing is adaptive.
     pub fn mask(&self) -> Option<&Mask<'a>> {
         // Known when it is compiled: what a mask needs is then no part of the program.
-        if cfg!(feature = "adaptive") { self.mask.as_ref() } else { None }
+        if ADAPTIVE { self.mask.as_ref() } else { None }
     }
 
     /// The norm of this model's radii: L-infinity if smoothing is adaptive.
     pub fn norm(&self) -> Norm {
-        if self.mask.is_some() { Norm::LInf } else { Norm::L2 }
+        if self.mask().is_some() { Norm::LInf } else { Norm::L2 }
     }
 
     /// Bits of the deviation sigma that radii are made of, as an f64. If smoothing is adaptive, that of the noise tables
     /// is larger.
     pub fn sigma_bits(&self) -> u64 {
-        self.mask.map_or(self.noise.sigma_bits, |mask| mask.adaptive.sigma_bits)
+        self.mask().map_or(self.noise.sigma_bits, |mask| mask.adaptive.sigma_bits)
     }
 
     /// Total-variation budget of all noise of one sample, in units of 2^-64, rounded up.
     pub fn tv_budget(&self) -> u64 {
-        let second = self.mask.map_or(0, |mask| mask.adaptive.tv_budget);
+        let second = self.mask().map_or(0, |mask| mask.adaptive.tv_budget);
         self.noise.tv_budget.saturating_add(second)
     }
 

@@ -4,6 +4,7 @@ use super::bytes::Record;
 use super::decode::Graph;
 use super::error::{InputFault, TensorFault};
 use super::layout::{self, ALIGN, CHANNEL_GROUP};
+use crate::ADAPTIVE;
 use crate::plan::{Input, InputRule, Tensor};
 
 /// The input rule and the tensor it writes.
@@ -72,7 +73,7 @@ pub(crate) fn decode_tensor(
     let border = usize::from(record.u8::<{ tensor::BORDER }>());
     let mirrored = match record.u8::<{ tensor::MIRRORED }>() {
         0 => false,
-        1 if border < height.min(width) => true,
+        1 if ADAPTIVE && border < height.min(width) => true,
         found => return Err(TensorFault::Mirrored(found)),
     };
     let stored = channels.next_multiple_of(CHANNEL_GROUP);

@@ -78,12 +78,21 @@ impl Words {
             Generator::ChaCha => Self::ChaCha(Cipher::of_part(4, seed, purpose, sample)),
         }
     }
+}
 
-    /// The next word of every lane.
-    pub fn next(&mut self) -> [u32; LANES] {
+impl LaneWords for Words {
+    fn next(&mut self) -> [u32; LANES] {
         match self {
             Self::Xoshiro(streams) => streams.words(),
             Self::ChaCha(cipher) => cipher.words(),
+        }
+    }
+
+    #[cold]
+    fn refine(&mut self, ties: [bool; LANES]) -> [u32; LANES] {
+        match self {
+            Self::Xoshiro(streams) => streams.refine(ties),
+            Self::ChaCha(cipher) => cipher.refine(ties),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! PhiInv(1 - p/2). The range of p is cut into octaves and each of these into eight segments, in which a polynomial of
 //! degree 7 takes the quantile's place, wrong by less than 2^-42 (docs/soundness.md, section 9).
 
-use super::generator::{Generator, Words};
+use super::generator::{Generator, LaneWords, Words};
 use super::streams::{LANES, Purpose, Seed};
 use crate::format::Quantiles;
 use crate::format::layout::{QUANTILE_BITS, QUANTILE_OCTAVES};

@@ -81,10 +81,8 @@ impl<'a> Noise<'a> {
         visit: impl FnMut(T, &[i16; LANES]),
     ) {
         match &mut self.words {
-            // Where there are no registers for the lanes, a copy only costs.
-            Words::Xoshiro(streams) if cfg!(target_arch = "arm") => {
-                draw::<L, _, _>(&self.table, streams, targets, visit);
-            }
+            // Where there are no registers for the lanes, a copy only costs, and so does a loop for each generator.
+            words if cfg!(target_arch = "arm") => draw::<L, _, _>(&self.table, words, targets, visit),
             Words::Xoshiro(streams) => {
                 // A copy of which no address is taken can stay in registers.
                 let mut words = streams.clone();

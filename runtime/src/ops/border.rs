@@ -1,10 +1,11 @@
 //! Border of a tensor.
 
+use crate::ADAPTIVE;
 use crate::plan::Tensor;
 
 /// Fills the border of a tensor: with its zero point, or with the pixels inside, mirrored; `bytes` is the whole tensor.
 pub fn fill_border(tensor: &Tensor, bytes: &mut [u8]) {
-    if tensor.mirrored {
+    if ADAPTIVE && tensor.mirrored {
         return mirror_border(tensor, bytes);
     }
     let (row, side) = (tensor.row_bytes(), tensor.border * tensor.stored);
