@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::advice::Advice;
 use super::latency::Timing;
 use super::points::{Point, Shares};
+use crate::report::Norm;
 
 /// Name and version of the JSON layout of [`Document`]. Fields may be added under the same version; none is renamed,
 /// removed or given another meaning.
@@ -19,6 +20,8 @@ pub struct Subject {
     pub model_sha256: String,
     /// Deviation of the noise in pixels of [0, 1].
     pub sigma: f64,
+    /// What radii are measured in.
+    pub norm: Norm,
     /// Data set.
     pub data: String,
     /// Its half.

@@ -64,9 +64,10 @@ fn accuracy(document: &Document) -> Vec<String> {
 
 fn certified(document: &Document) -> Vec<String> {
     let Some(first) = document.points.first() else { return Vec::new() };
+    let times = document.subject.norm.shown_in().1;
     let mut head = "certified, %".to_owned();
     for at in &first.certified {
-        head += &format!(" {:>7}", at.radius);
+        head += &format!(" {:>7}", short(at.radius * times));
     }
     head += &format!(
         " {:>9} {:>6} {:>9} {:>9} {:>11}",
@@ -77,14 +78,22 @@ fn certified(document: &Document) -> Vec<String> {
         for at in &point.certified {
             row += &format!(" {:>7}", percent(&at.accuracy));
         }
-        let reach = point.reach.map_or("-".to_owned(), |reach| format!("{reach:.4}"));
+        let reach = point.reach.map_or("-".to_owned(), |reach| format!("{:.4}", reach * times));
         let least = point.least_count.map_or("never".to_owned(), |count| count.to_string());
         row + &format!(
             " {:>9} {:>6} {:>9.4} {reach:>9} {least:>11}",
-            point.abstained, point.wrong, point.average_radius
+            point.abstained,
+            point.wrong,
+            point.average_radius * times
         )
     };
-    std::iter::once(head).chain(document.points.iter().map(row)).collect()
+    let unit = format!("certified accuracy by {}", document.subject.norm.shown_in().0);
+    [unit, head].into_iter().chain(document.points.iter().map(row)).collect()
+}
+
+/// At most four decimals, none that are zeros.
+fn short(radius: f64) -> String {
+    format!("{radius:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn times(timing: &Timing) -> Vec<String> {

@@ -47,10 +47,7 @@ impl Axes {
 /// Draws the curves, each with the band of its pointwise 95 % intervals.
 #[must_use]
 pub fn certified_accuracy_svg(title: &str, curves: &[Curve<'_>], norm: Norm) -> String {
-    let unit = match norm {
-        Norm::L2 => ("L2 radius (pixels in [0, 1])", 1.0),
-        Norm::LInf => ("L-infinity radius (1/255)", 255.0),
-    };
+    let unit = norm.shown_in();
     let largest = curves.iter().map(|curve| curve.limit * unit.1).fold(0.05, f64::max);
     let step = tick_step(largest);
     let axes = Axes { reach: (largest / step + 0.2).ceil() * step, unit };

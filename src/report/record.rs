@@ -60,6 +60,25 @@ impl Norm {
             ringfence_runtime::certificate::Norm::LInf => Self::LInf,
         }
     }
+
+    /// What radii are shown in, in words, and how many of it are a pixel of full scale 1: L-infinity radii are small, and
+    /// shown in steps of an 8-bit pixel.
+    #[must_use]
+    pub fn shown_in(self) -> (&'static str, f64) {
+        match self {
+            Self::L2 => ("L2 radius (pixels in [0, 1])", 1.0),
+            Self::LInf => ("L-infinity radius (1/255)", 255.0),
+        }
+    }
+
+    /// Radii in pixels at which certified accuracy is usually given.
+    #[must_use]
+    pub fn usual_radii(self) -> Vec<f64> {
+        match self {
+            Self::L2 => vec![0.0, 0.25, 0.5, 0.75, 1.0],
+            Self::LInf => [0.0, 0.25, 0.5, 1.0, 2.0, 4.0].map(|steps| steps / 255.0).to_vec(),
+        }
+    }
 }
 
 /// What a radius of 1 is.

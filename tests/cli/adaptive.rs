@@ -131,6 +131,18 @@ fn predict_and_bench_work_and_other_verbs_refuse() {
     assert_eq!(lines(&text)[3]["summary"]["sigma"], 0.1);
     let bench = ringfence(&["bench", model(), "--n", "10", "--seconds", "0.05", "--json"]).ok();
     assert!(lines(&bench)[0]["us_per_sample"].as_f64().unwrap() > 0.0);
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("adaptive-{}.html", std::process::id()));
+    let (few, page) =
+        (["profile", model(), "--n", "10,40", "--max", "3", "--seed", "5eed"], page.to_str().unwrap());
+    let text = ringfence(&[&few[..], &["--target-radius", "0.001", "--html", page]].concat()).ok();
+    // The usual radii and the target, in steps of 1/255.
+    assert!(text.contains("certified accuracy by L-infinity radius (1/255)\ncertified, %       0    0.25   0.255     0.5       1"), "{text}");
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("\"norm\":\"LInf\"") && html.contains("mask: "), "{html}");
+    let profile = &lines(&ringfence(&[&few[..], &["--json"]].concat()).ok())[0];
+    // Unanimous votes of 40 prove 0.1 PhiInv(0.001^(1/40)) / sqrt(3072).
+    let reach = profile["points"][1]["reach"].as_f64().unwrap();
+    assert!((reach - 0.001_804_6).abs() < 0.000_001, "{reach}");
     for verb in [
         &["audit", model(), "--max", "1"][..],
         &["report", model(), "--device", "cortex-m4", "--mhz", "100"],

@@ -111,7 +111,7 @@ fn points_are_what_the_rows_and_tables_say() {
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         names(&document),
-        "advice alpha attacked attacked_images certificate data generator images layers model model_sha256 plain \
+        "advice alpha attacked attacked_images certificate data generator images layers model model_sha256 norm plain \
          points schema seed sigma split target_radius timings version"
     );
     let mut shares = Vec::new();

@@ -46,20 +46,20 @@ impl Place {
 
     #[inline(always)]
     fn sized<const N: usize>(self, from: &Tensor, rule: Option<Rescale>, input: &[u8], output: &mut [u8]) {
-        match from.magnification(&self.to).unwrap_or(1) {
-            // Loops of their own where they are worth the code.
-            1 if VECTORS => self.rows::<N>(1, from, rule, input, output),
-            2 if VECTORS => self.rows::<N>(2, from, rule, input, output),
-            times => self.rows::<N>(times, from, rule, input, output),
+        // Loops of their own where they are worth the code.
+        match from.height < self.to.height {
+            false if VECTORS => self.rows::<N>(false, from, rule, input, output),
+            true if VECTORS => self.rows::<N>(true, from, rule, input, output),
+            twice => self.rows::<N>(twice, from, rule, input, output),
         }
     }
 
-    /// Fills the operand's channels, `N` stored ones at a time for all pixels, each pixel for `times` by `times` of the output.
+    /// Fills the operand's channels, `N` stored ones at a time for all pixels, each pixel for one of the output, or for two by two.
     /// Without a rule values stay as they are.
     #[inline(always)]
     fn rows<const N: usize>(
         self,
-        times: usize,
+        twice: bool,
         from: &Tensor,
         rule: Option<Rescale>,
         input: &[u8],
@@ -68,11 +68,11 @@ impl Place {
         let to = self.to;
         for channel in (0..from.stored).step_by(N) {
             for y in 0..to.height {
-                let pixels = input.get(from.index(y / times, 0, 0)..).unwrap_or_default();
+                let pixels = input.get(from.index(y >> u32::from(twice), 0, 0)..).unwrap_or_default();
                 let row = output.get_mut(to.index(y, 0, 0)..).unwrap_or_default();
                 let cut = (pixels.get(..from.width * from.stored), row.get_mut(..to.width * to.stored));
                 let (Some(pixels), Some(row)) = cut else { return };
-                let mut places = row.chunks_exact_mut((times * to.stored).max(1));
+                let mut places = row.chunks_exact_mut((to.stored << u32::from(twice)).max(1));
                 for pixel in pixels.chunks_exact(from.stored.max(1)) {
                     let Some(places) = places.next() else { return };
                     let Some(&values) = pixel.get(channel..).and_then(<[u8]>::first_chunk::<N>) else {
@@ -84,7 +84,7 @@ impl Place {
                             *value = finish(rescale(*value, rule), &to, self.lo);
                         }
                     }
-                    for copy in 0..times {
+                    for copy in 0..=usize::from(twice) {
                         let place = places.get_mut(copy * to.stored + self.channel + channel..);
                         let Some(place) = place.and_then(<[u8]>::first_chunk_mut::<N>) else { return };
                         *place = values;

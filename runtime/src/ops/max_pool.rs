@@ -19,21 +19,23 @@ pub fn max_pool(op: &MaxPoolOp, input: &[u8], output: &mut [u8]) {
 fn pool<const N: usize>(op: &MaxPoolOp, input: &[u8], output: &mut [u8]) {
     let (from, to) = (op.input.tensor, op.output.tensor);
     let stored = to.stored;
+    let line = |y: usize| input.get(from.index(y, 0, 0)..).and_then(|rest| rest.get(..2 * to.width * stored));
     for channel in (0..stored).step_by(N) {
         for y in 0..to.height {
-            let upper = &input[from.index(2 * y, 0, 0)..][..2 * to.width * stored];
-            let lower = &input[from.index(2 * y + 1, 0, 0)..][..2 * to.width * stored];
-            let pairs = upper.chunks_exact(2 * stored).zip(lower.chunks_exact(2 * stored));
-            let row = &mut output[to.index(y, 0, 0)..][..to.width * stored];
-            for (out, (upper, lower)) in row.chunks_exact_mut(stored).zip(pairs) {
-                let (a, b) = (&upper[channel..][..N], &upper[stored + channel..][..N]);
-                let (c, d) = (&lower[channel..][..N], &lower[stored + channel..][..N]);
-                let mut made = [op.lo; N];
-                let four = a.iter().zip(b).zip(c.iter().zip(d));
-                for (made, ((a, b), (c, d))) in made.iter_mut().zip(four) {
-                    *made = *a.max(b).max(c.max(d)).max(made);
-                }
-                out[channel..][..N].copy_from_slice(&made);
+            let row = output.get_mut(to.index(y, 0, 0)..).and_then(|rest| rest.get_mut(..to.width * stored));
+            let (Some(row), Some(upper), Some(lower)) = (row, line(2 * y), line(2 * y + 1)) else { return };
+            let pairs = upper.chunks_exact((2 * stored).max(1)).zip(lower.chunks_exact((2 * stored).max(1)));
+            for (out, (upper, lower)) in row.chunks_exact_mut(stored.max(1)).zip(pairs) {
+                let four = [
+                    (upper, channel),
+                    (upper, stored + channel),
+                    (lower, channel),
+                    (lower, stored + channel),
+                ]
+                .map(|(pair, at)| pair.get(at..).and_then(<[u8]>::first_chunk::<N>));
+                let place = out.get_mut(channel..).and_then(<[u8]>::first_chunk_mut::<N>);
+                let ([Some(a), Some(b), Some(c), Some(d)], Some(place)) = (four, place) else { return };
+                *place = core::array::from_fn(|i| a[i].max(b[i]).max(c[i].max(d[i])).max(op.lo));
             }
         }
     }

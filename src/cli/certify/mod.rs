@@ -103,10 +103,7 @@ impl Args {
         match self.target_radius {
             _ if !self.radii.is_empty() => self.radii.clone(),
             Some(target) => vec![target],
-            None => match norm {
-                Norm::L2 => vec![0.0, 0.25, 0.5, 0.75, 1.0],
-                Norm::LInf => [0.0, 0.25, 0.5, 1.0, 2.0, 4.0].map(|steps| steps / 255.0).to_vec(),
-            },
+            None => norm.usual_radii(),
         }
     }
 }

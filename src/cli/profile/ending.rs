@@ -14,7 +14,7 @@ use crate::profile::{
     Advice, Document, LayerTime, Levels, PROFILE_SCHEMA, ProfileRow, Set, Shares, Subject, Timing, Wish, csv,
     html, points, text,
 };
-use crate::report::Generator;
+use crate::report::{Generator, Norm};
 
 /// What a run came to.
 pub(super) struct Ending<'r> {
@@ -48,7 +48,7 @@ impl Ending<'_> {
     }
 
     fn document(&self, levels: &mut Levels) -> Result<Document, CliError> {
-        let radii = self.args.radii();
+        let radii = self.args.radii(Norm::of(self.job.model.norm()));
         let points = points(self.rows, (self.job.grid, self.job.rules, &radii), levels, self.job.anytime);
         let timings = self.timings()?;
         let wish = Wish { radius: self.args.target_radius, budget_ms: self.args.budget_ms };
@@ -70,7 +70,8 @@ impl Ending<'_> {
         Subject {
             model: self.name.to_owned(),
             model_sha256: to_hex(&model.sha256()),
-            sigma: f64::from_bits(model.noise().sigma_bits),
+            sigma: f64::from_bits(model.sigma_bits()),
+            norm: Norm::of(model.norm()),
             data: self.job.images.first().map_or(String::new(), |images| images.data.spec()),
             split: self.args.images.split().to_string(),
             images: count(Set::Clean),

@@ -9,7 +9,7 @@ use crate::cli::CliError;
 use crate::cli::aligned::Aligned;
 use crate::cli::bench::measure::{middle, network, pieces};
 use crate::cli::voting::Workers;
-use crate::compile::inspect::inspect;
+use crate::compile::inspect::{Layer, inspect};
 use crate::profile::LayerTime;
 
 /// Time of each of the three measurements.
@@ -35,13 +35,20 @@ pub(super) fn layers(
     let first =
         LayerTime { name: "noise".into(), kind: "noise", us: 1e6 * noise, share: noise / whole, macs: 0 };
     let report = inspect(model);
-    let rest = report.layers.iter().zip(model.ops()).zip(shares).enumerate();
-    let rest = rest.map(|(index, ((layer, op), share))| LayerTime {
-        name: layer.name.clone().unwrap_or_else(|| format!("{} {index}", layer.kind)),
+    let named = |before: &'static str, layers: Vec<Layer>| {
+        let name = move |(index, layer): (usize, Layer)| {
+            let name = layer.name.clone().unwrap_or_else(|| format!("{} {index}", layer.kind));
+            (format!("{before}{name}"), layer)
+        };
+        layers.into_iter().enumerate().map(name)
+    };
+    let mask = named("mask: ", report.mask.map_or(Vec::new(), |mask| mask.layers));
+    let rest = mask.chain(named("", report.layers)).zip(shares).map(|((name, layer), share)| LayerTime {
+        name,
         kind: layer.kind,
         us: 1e6 * network * share,
         share: network * share / whole,
-        macs: op.macs(),
+        macs: layer.macs,
     });
     Ok(std::iter::once(first).chain(rest).collect())
 }
@@ -59,7 +66,7 @@ fn sample(model: &Model<'_>, backend: Backend, arena: Aligned, chw: &[u8]) -> Re
     Ok(middle(&times) / f64::from(samples))
 }
 
-/// The share of the network's time that each operation takes.
+/// The share of the networks' time that each operation takes: those of a mask network first.
 fn shares(
     model: &Model<'_>,
     backend: Backend,
@@ -68,7 +75,10 @@ fn shares(
 ) -> Result<Vec<f64>, CliError> {
     let executor = Executor::new(model, backend)
         .ok_or_else(|| CliError::Usage(format!("--backends {}: not on this processor", backend.name())))?;
-    let mut seconds = vec![0.0; model.ops().count()];
+    let mask = executor.mask();
+    let before = mask.map_or(0, |mask| mask.network().ops().count());
+    let all = before + model.ops().count();
+    let mut seconds = vec![0.0; all];
     let mut logits = vec![0; batch * model.classes()];
     for pass in 0..=PASSES {
         let mut last = Instant::now();
@@ -80,11 +90,15 @@ fn shares(
             }
             last = now;
         };
+        if let Some(mask) = &mask {
+            mask.run(arena.bytes_mut(), batch, &mut [], |op, _, _| add(op))
+                .map_err(|error| CliError::failed("mask network", error))?;
+        }
         executor
-            .run(arena.bytes_mut(), batch, &mut logits, |op, _, _| add(op))
+            .run(arena.bytes_mut(), batch, &mut logits, |op, _, _| add(before + op))
             .map_err(|error| CliError::failed("network", error))?;
         // The logits, last, have no tensor to be shown.
-        add(model.ops().count().saturating_sub(1));
+        add(all.saturating_sub(1));
     }
     let whole: f64 = seconds.iter().sum();
     Ok(seconds.iter().map(|sum| sum / whole.max(f64::MIN_POSITIVE)).collect())

@@ -27,7 +27,7 @@ use super::shard::{Part, Shard};
 use crate::certificate::Smoothing;
 use crate::data::{self, Dataset};
 use crate::profile::{Anytime, Grid, Levels, Rule, Set};
-use crate::report::Generator;
+use crate::report::{Generator, Norm};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,10 +70,11 @@ pub struct Args {
     /// Probability, over the noise drawn, that a certificate is wrong; for each N by itself
     #[arg(long, default_value_t = 0.001)]
     alpha: f64,
-    /// Radii of certified accuracy, in pixels of [0, 1]
-    #[arg(long, value_name = "R,..", value_delimiter = ',', default_value = "0,0.25,0.5,0.75,1")]
+    /// Radii of certified accuracy, in pixels of [0, 1]; 0,0.25,0.5,0.75,1, or of an adaptive model 0,0.25,0.5,1,2,4 steps of
+    /// 1/255 if not given
+    #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
-    /// Also certify this L2 radius, in pixels of [0, 1], with as few samples as it takes, and recommend an N for it
+    /// Also certify this radius, in pixels of [0, 1], with as few samples as it takes, and recommend an N for it
     #[arg(long, value_name = "R")]
     target_radius: Option<f64>,
     /// Recommend an N that takes no more milliseconds an image
@@ -139,8 +140,8 @@ impl Args {
     }
 
     /// Radii of certified accuracy: the target is one of them.
-    fn radii(&self) -> Vec<f64> {
-        let mut radii = self.radii.clone();
+    fn radii(&self, norm: Norm) -> Vec<f64> {
+        let mut radii = if self.radii.is_empty() { norm.usual_radii() } else { self.radii.clone() };
         radii.extend(self.target_radius);
         radii.sort_by(f64::total_cmp);
         radii.dedup();
@@ -193,7 +194,7 @@ impl Args {
 /// Anything that keeps the run from ending: arguments, files, standard output; a way to compute that counts other votes.
 pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
-    let model = file.parse_plain("profile")?;
+    let model = file.parse()?;
     let data = args.images.open()?;
     check_fit(&model, data.as_ref())?;
     let attacked = args.attacked.as_ref().map(|path| data::records_like(path, data.as_ref())).transpose()?;
