@@ -18,6 +18,7 @@ mod lines;
 mod memory;
 mod merge;
 mod model_file;
+mod plot;
 mod predict;
 mod profile;
 mod replay;
@@ -54,6 +55,7 @@ enum Verb {
     Certify(certify::Args),
     Profile(Box<profile::Args>),
     Merge(merge::Args),
+    Plot(plot::Args),
     Replay(replay::Args),
     Bench(bench::Args),
     Audit(audit::Args),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Verb::Certify(args) => certify::run(args),
         Verb::Profile(args) => profile::run(*args),
         Verb::Merge(args) => merge::run(args),
+        Verb::Plot(args) => plot::run(args),
         Verb::Replay(args) => replay::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Audit(args) => audit::run(args),

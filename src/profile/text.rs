@@ -67,7 +67,7 @@ fn certified(document: &Document) -> Vec<String> {
     let times = document.subject.norm.shown_in().1;
     let mut head = "certified, %".to_owned();
     for at in &first.certified {
-        head += &format!(" {:>7}", short(at.radius * times));
+        head += &format!(" {:>7}", document.subject.norm.shown(at.radius));
     }
     head += &format!(
         " {:>9} {:>6} {:>9} {:>9} {:>11}",
@@ -89,11 +89,6 @@ fn certified(document: &Document) -> Vec<String> {
     };
     let unit = format!("certified accuracy by {}", document.subject.norm.shown_in().0);
     [unit, head].into_iter().chain(document.points.iter().map(row)).collect()
-}
-
-/// At most four decimals, none that are zeros.
-fn short(radius: f64) -> String {
-    format!("{radius:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn times(timing: &Timing) -> Vec<String> {

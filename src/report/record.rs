@@ -71,6 +71,13 @@ impl Norm {
         }
     }
 
+    /// A radius in pixels as it is shown: at most four decimals.
+    #[must_use]
+    pub fn shown(self, radius: f64) -> String {
+        let text = format!("{:.4}", radius * self.shown_in().1);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
     /// Radii in pixels at which certified accuracy is usually given.
     #[must_use]
     pub fn usual_radii(self) -> Vec<f64> {

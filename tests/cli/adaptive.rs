@@ -84,6 +84,19 @@ fn certificates_are_of_the_largest_difference_and_replay() {
     }
     assert!(certified > 0, "{text}");
     assert_eq!(rows[4]["summary"]["norm"], "LInf");
+    let runs = tempfile::tempdir().unwrap();
+    let [mine, plain] =
+        ["adaptive.tsv", "plain.tsv"].map(|name| runs.path().join(name).to_str().unwrap().to_owned());
+    certify(&["--out", &mine]).ok();
+    let table = ringfence(&["plot", &mine]).ok();
+    assert!(table.starts_with("certified accuracy, %, by L-infinity radius (1/255)"), "{table}");
+    let other = network::model().to_str().unwrap();
+    ringfence(&[
+        "certify", other, "--n0", "20", "--n", "100", "--seed", "5eed", "--max", "2", "--out", &plain,
+    ])
+    .ok();
+    let error = ringfence(&["plot", &mine, &plain]).error(2);
+    assert!(error.contains("plain: radii are L2"), "{error}");
     let stored =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("adaptive-{}.jsonl", std::process::id()));
     std::fs::write(&stored, &text).unwrap();

@@ -13,6 +13,7 @@ mod interrupted;
 mod marks;
 mod merge;
 mod network;
+mod plot;
 mod predict;
 mod profile;
 mod replay;

@@ -10,11 +10,13 @@ use crate::cli::CliError;
 use crate::cli::beside::{check_new, check_settings, write_settings};
 use crate::cli::lines::{Lines, line_bytes, whole_lines, wrong};
 use crate::cli::shard::Part;
-use crate::report::{Generator, Method, Record, Row, TSV_HEADER, TSV_STOP_HEADER, TSV_TEST, TSV_TEST_HEADER};
+use crate::report::{
+    Generator, Method, Norm, Record, Row, TSV_HEADER, TSV_STOP_HEADER, TSV_TEST, TSV_TEST_HEADER,
+};
 
 /// What must be the same for rows to belong to one run; kept beside the rows as `FILE.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub json: bool,
     pub model_sha256: String,
     pub data: String,
@@ -26,6 +28,9 @@ pub(super) struct Settings {
     /// Radius in pixels of a sequential run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_radius: Option<f64>,
+    /// The norm of the radii.
+    #[serde(default, skip_serializing_if = "is_l2")]
+    pub norm: Norm,
     /// The given seed, or none for seeds from the operating system.
     pub seed: Option<String>,
     /// The generator of the noise.
@@ -37,6 +42,10 @@ pub(super) struct Settings {
     /// The part of the images that these rows are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Part>,
+}
+
+fn is_l2(norm: &Norm) -> bool {
+    *norm == Norm::L2
 }
 
 impl Settings {
@@ -113,7 +122,7 @@ impl Log {
 }
 
 /// The rows of a file, and the length of the part of it that they fill.
-fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliError> {
+pub(crate) fn read_rows(path: &Path, settings: &Settings) -> Result<(Vec<Row>, u64), CliError> {
     let mut rows = Vec::new();
     let mut keep = 0;
     for (number, line) in whole_lines(path)?.iter().enumerate() {

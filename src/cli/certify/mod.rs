@@ -164,6 +164,7 @@ fn settings(args: &Args, request: &Request<'_>, seeds: SeedPlan, images: &[usize
         n: request.plan.n,
         alpha: request.plan.alpha,
         target_radius: request.plan.target,
+        norm: request.norm,
         seed: seeds.given_hex(),
         generator: args.generator,
         untimed: args.untimed,

@@ -3,8 +3,8 @@
 const profile = JSON.parse(document.getElementById("data").textContent);
 const { points, timings } = profile;
 // L-infinity radii are small, and shown in steps of an 8-bit pixel.
-const [unit, scale] = profile.norm === "LInf" ? ["L-infinity radius (1/255)", 255] : ["L2 radius (pixels of [0, 1])", 1];
-const shown = (radius) => Number((radius * scale).toFixed(4));
+const [unit, perPixel] = profile.norm === "LInf" ? ["L-infinity radius (1/255)", 255] : ["L2 radius (pixels of [0, 1])", 1];
+const shown = (radius) => Number((radius * perPixel).toFixed(4));
 
 function subject() {
   const text = [`${profile.model}, sigma ${profile.sigma}, alpha ${profile.alpha}`, `${profile.data} (${profile.split}), ${profile.images} images`];
@@ -41,8 +41,8 @@ function certified() {
   const radii = points[0].certified.map((c) => c.radius);
   const series = radii.map((radius, i) => ({ name: `R = ${shown(radius)}`, ink: i, points: points.map((p) => sharePoint(p.n, p.certified[i].accuracy)) }));
   linePlot(plot, { id: "plot-certified", title: "Certified accuracy by N", x: "samples N", y: "certified accuracy (%)", xKind: "log2", yKind: "linear", yFixed: [0, 100], series });
-  const reach = (p) => (p.reach === null ? "-" : (p.reach * scale).toFixed(3));
-  const rows = points.map((p) => [p.n, ...p.certified.map((c) => percent(c.accuracy.share)), p.abstained, p.wrong, (p.average_radius * scale).toFixed(3), reach(p)]);
+  const reach = (p) => (p.reach === null ? "-" : (p.reach * perPixel).toFixed(3));
+  const rows = points.map((p) => [p.n, ...p.certified.map((c) => percent(c.accuracy.share)), p.abstained, p.wrong, (p.average_radius * perPixel).toFixed(3), reach(p)]);
   table(side, ["N", ...radii.map((r) => `R ${shown(r)} %`), "abstained", "wrong", "average R", "R at best"], rows);
 }
 
@@ -51,12 +51,12 @@ function byRadius() {
   const proving = points.filter((p) => p.reach !== null);
   const series = proving.map((p, i) => {
     const steps = [{ x: 0, y: p.curve.length ? 100 * p.curve[0][1] : 0 }];
-    p.curve.forEach(([radius], j) => steps.push({ x: radius * scale, y: j + 1 < p.curve.length ? 100 * p.curve[j + 1][1] : 0 }));
+    p.curve.forEach(([radius], j) => steps.push({ x: radius * perPixel, y: j + 1 < p.curve.length ? 100 * p.curve[j + 1][1] : 0 }));
     const at = (s) => ({ ...s, tip: `beyond radius ${s.x.toFixed(3)}: ${s.y.toFixed(1)} %` });
     return { name: `N = ${p.n}`, ink: i, steps: true, points: steps.map(at) };
   });
   linePlot(plot, { id: "plot-radius", title: "Certified accuracy by radius", x: unit, y: "certified accuracy (%)", xKind: "linear", yKind: "linear", yFixed: [0, 100], series });
-  const least = (p) => [p.n, p.least_count ?? "never", p.reach === null ? "-" : (p.reach * scale).toFixed(4)];
+  const least = (p) => [p.n, p.least_count ?? "never", p.reach === null ? "-" : (p.reach * perPixel).toFixed(4)];
   table(side, ["N", "least count", "radius at best"], points.map(least));
 }
 
@@ -77,7 +77,7 @@ function pareto() {
   const { controls, plot, side } = section("pareto", "Which N?", "Ringed: no other N is quicker and better. The recommended N is the best one within the time, bold in the table.");
   const measures = [
     ...points[0].certified.map((c, i) => ({ name: `certified accuracy at R = ${shown(c.radius)} (%)`, of: (p) => 100 * p.certified[i].accuracy.share })),
-    { name: `average certified ${unit}`, of: (p) => p.average_radius * scale },
+    { name: `average certified ${unit}`, of: (p) => p.average_radius * perPixel },
   ];
   const wish = profile.advice.length ? profile.advice[0] : { quality: "average_radius", budget_ms: null };
   const wanted = points[0].certified.findIndex((c) => c.radius === wish.quality.certified_accuracy_at);
@@ -108,7 +108,7 @@ function pareto() {
 
 function anytime() {
   if (!points[0].anytime) return;
-  const { plot, side } = section("anytime", `Radius ${shown(profile.target_radius)}${scale === 1 ? "" : "/255"} with as few samples as it takes`, "Mean samples an image, if N is the most that may be drawn. Dashed: N itself.");
+  const { plot, side } = section("anytime", `Radius ${shown(profile.target_radius)}${perPixel === 1 ? "" : "/255"} with as few samples as it takes`, "Mean samples an image, if N is the most that may be drawn. Dashed: N itself.");
   const series = [
     { name: "mean samples", ink: 0, points: points.map((p) => ({ x: p.n, y: p.anytime.mean_samples, tip: `at most ${p.n}: ${p.anytime.mean_samples.toFixed(1)} samples` })) },
     { name: "N samples", ink: 1, dashed: true, points: points.map((p) => ({ x: p.n, y: p.n, tip: `${p.n} samples` })) },
