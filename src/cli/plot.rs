@@ -75,9 +75,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let radii = if args.radii.is_empty() { norm.usual_radii() } else { args.radii };
     std::io::stdout().write_all(table(&runs, &radii, norm).as_bytes())?;
     let Some(path) = args.out else { return Ok(()) };
-    let largest = |run: &Run| run.rows.iter().map(Row::radius).fold(0.0, f64::max);
     let curves: Vec<Curve<'_>> =
-        runs.iter().map(|run| Curve { name: &run.name, rows: &run.rows, limit: largest(run) }).collect();
+        runs.iter().map(|run| Curve { name: &run.name, rows: &run.rows, limit: None }).collect();
     let mark = if runs.iter().any(|run| run.settings.seed.is_some()) {
         "Replays or tests with given seeds. "
     } else {

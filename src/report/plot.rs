@@ -13,8 +13,16 @@ pub struct Curve<'a> {
     pub name: &'a str,
     /// The rows of the run.
     pub rows: &'a [Row],
-    /// Largest radius that the number of samples allows, in pixels: drawn as a dashed line.
-    pub limit: f64,
+    /// Largest radius that the number of samples allows, in pixels, if it is known: drawn as a dashed line.
+    pub limit: Option<f64>,
+}
+
+impl Curve<'_> {
+    /// Where the curve ends, in pixels.
+    fn end(&self) -> f64 {
+        let largest = self.rows.iter().map(|row| row.radius_units).max();
+        self.limit.unwrap_or_else(|| in_pixels(largest.unwrap_or(0)))
+    }
 }
 
 const WIDTH: f64 = 760.0;
@@ -48,7 +56,7 @@ impl Axes {
 #[must_use]
 pub fn certified_accuracy_svg(title: &str, curves: &[Curve<'_>], norm: Norm) -> String {
     let unit = norm.shown_in();
-    let largest = curves.iter().map(|curve| curve.limit * unit.1).fold(0.05, f64::max);
+    let largest = curves.iter().map(|curve| curve.end() * unit.1).fold(0.05, f64::max);
     let step = tick_step(largest);
     let axes = Axes { reach: (largest / step + 0.2).ceil() * step, unit };
     let mut svg = String::new();
@@ -119,11 +127,11 @@ fn steps(curve: &Curve<'_>) -> Vec<(f64, usize)> {
         steps.push((in_pixels(equal[0]), radii.len() - below));
         below += equal.len();
     }
-    steps.push((curve.limit, 0));
+    steps.push((curve.end(), 0));
     steps
 }
 
-/// Band, step line, limit and legend entry of one curve.
+/// Band, step line and legend entry of one curve.
 fn draw(svg: &mut String, axes: &Axes, curve: &Curve<'_>, ink: &str, index: usize) {
     let images = curve.rows.len();
     let steps = steps(curve);
@@ -145,19 +153,29 @@ fn draw(svg: &mut String, axes: &Axes, curve: &Curve<'_>, ink: &str, index: usiz
         line(&|certified| wilson_95(certified, images).1),
         line(&|certified| certified as f64 / images.max(1) as f64),
     );
-    let (limit, bottom) = (axes.x(curve.limit), Axes::y(0.0));
+    if let Some(limit) = curve.limit {
+        draw_limit(svg, axes.x(limit), ink);
+    }
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{ink}\" stroke=\"#ffffff\" \
+         stroke-width=\"4\" paint-order=\"stroke\">{}, {images} images</text>",
+        WIDTH - RIGHT - 12.0,
+        TOP + 22.0 + 22.0 * index as f64,
+        escape(curve.name)
+    );
+}
+
+/// Where unanimous votes end.
+fn draw_limit(svg: &mut String, limit: f64, ink: &str) {
+    let bottom = Axes::y(0.0);
     let _ = writeln!(
         svg,
         "<path d=\"M{limit:.1} {TOP}V{bottom:.1}\" stroke=\"{ink}\" stroke-dasharray=\"5 4\"/>\n\
          <text transform=\"translate({:.1} {:.1}) rotate(-90)\" text-anchor=\"middle\" font-size=\"12\" \
-         fill=\"{ink}\">largest radius these votes can give</text>\n\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{ink}\" stroke=\"#ffffff\" \
-         stroke-width=\"4\" paint-order=\"stroke\">{}, {images} images</text>",
+         fill=\"{ink}\">largest radius these votes can give</text>",
         limit + 16.0,
         (TOP + bottom) / 2.0,
-        WIDTH - RIGHT - 12.0,
-        TOP + 22.0 + 22.0 * index as f64,
-        escape(curve.name)
     );
 }
 
@@ -189,14 +207,17 @@ mod tests {
             row(Some(0), 9),
             row(None, 0),
         ];
-        let curve = Curve { name: "a", rows: &rows, limit: 0.6 };
+        let curve = Curve { name: "a", rows: &rows, limit: Some(0.6) };
         assert_eq!(steps(&curve), [(0.25, 3), (0.5, 1), (0.6, 0)]);
     }
 
     #[test]
     fn names_are_escaped_and_no_rows_still_give_a_picture() {
-        let svg =
-            certified_accuracy_svg("a < b & c", &[Curve { name: "<&>", rows: &[], limit: 0.6 }], Norm::L2);
+        let svg = certified_accuracy_svg(
+            "a < b & c",
+            &[Curve { name: "<&>", rows: &[], limit: Some(0.6) }],
+            Norm::L2,
+        );
         assert!(svg.contains(">a &lt; b &amp; c</text>") && svg.contains(">&lt;&amp;&gt;, 0 images</text>"));
         assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"));
     }

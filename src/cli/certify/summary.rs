@@ -184,7 +184,7 @@ impl Ending<'_> {
         let stem = Path::new(model).file_stem().map_or_else(|| model.into(), |stem| stem.to_string_lossy());
         let svg = certified_accuracy_svg(
             &format!("{mark}Certified accuracy: sigma {sigma}, n = {}, alpha = {}", plan.n, plan.alpha),
-            &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit }],
+            &[Curve { name: &format!("{stem} on {}", data.name()), rows: self.rows, limit: Some(limit) }],
             *norm,
         );
         std::fs::write(path, svg).map_err(|source| CliError::File {
