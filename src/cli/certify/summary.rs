@@ -156,7 +156,9 @@ impl Ending<'_> {
                     .to_owned()
             }
         };
-        let why = if summary.images > 0 && summary.abstained == summary.images {
+        let all_abstained = summary.images > 0 && summary.abstained == summary.images;
+        // With a target radius refuted images are among them.
+        let why = if all_abstained && *method != Method::Sequential {
             format!(
                 "\nnote      every image abstained: was the network trained with noise of sigma {sigma}, is alpha within \
                  reach of {} votes? docs/faq.md",
