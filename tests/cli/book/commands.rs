@@ -121,6 +121,16 @@ fn every_command_runs_and_prints_what_is_shown() {
 }
 
 #[test]
+fn every_program_that_is_left_out_is_needed() {
+    let pages = pages();
+    let lines: Vec<_> = pages.iter().flat_map(|page| page.blocks.iter().flat_map(commands)).collect();
+    for (program, _) in OTHERS {
+        let is_used = lines.iter().any(|command| command.line.split(' ').next() == Some(program));
+        assert!(is_used, "{program}");
+    }
+}
+
+#[test]
 fn a_transcript_that_differs_is_found() {
     let workshop = Workshop::open();
     let try_one = |line: &str, printed: &str| {
