@@ -125,7 +125,7 @@ fn every_program_that_is_left_out_is_needed() {
     let pages = pages();
     let lines: Vec<_> = pages.iter().flat_map(|page| page.blocks.iter().flat_map(commands)).collect();
     for (program, _) in OTHERS {
-        let is_used = lines.iter().any(|command| command.line.split(' ').next() == Some(program));
+        let is_used = lines.iter().any(|command| command.line.split(' ').next() == Some(*program));
         assert!(is_used, "{program}");
     }
 }
