@@ -12,6 +12,32 @@
 //! - [`exec`]: runs a model over a batch of samples in the caller's arena.
 //! - [`noise`], [`smooth`], [`certificate`]: what turns a network into a certified classifier.
 //! - [`ffi`]: the same for C.
+//!
+//! ```
+//! use ringfence_runtime::certificate::Outcome;
+//! use ringfence_runtime::smooth::{Budget, Image, Seed, Smoother};
+//! use ringfence_runtime::{Model, embed_model};
+//!
+//! static MODEL: &[u8] = embed_model!("../../models/signs-resnet8-s025.rfm");
+//!
+//! let model = Model::parse(MODEL)?;
+//! let mut arena = [0; 37_056]; // for one sample; `Model::arena_bytes` tells
+//! let mut smoother = Smoother::new(&model, &mut arena)?;
+//! let frame = [128; 3 * 32 * 32]; // what a camera gives
+//! let image = Image::chw(&frame, 3, 32, 32)?;
+//! // On a device 32 bytes of its hardware generator, new ones for each image.
+//! let seed = Seed([0x5e; 32]);
+//!
+//! let mut run = smoother.start(&image, Budget::single_stage(32, 0.001), &seed)?;
+//! while !run.step(8)? {
+//!     // The watchdog is served here.
+//! }
+//! match run.finish()? {
+//!     Outcome::Certified(c) => assert!(c.class < model.classes() && c.radius.units() > 0),
+//!     Outcome::Refuted(_) | Outcome::Abstained(_) => {} // the votes are not clear enough
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 
 #[cfg(feature = "std")]

@@ -9,6 +9,18 @@
 //! p_low in a table is a dyadic rational for which `binomial` bounded the tail by alpha in directed integer
 //! arithmetic, every quantile one for which `crate::noise::gaussian` bounded Phi, and the radius is rounded
 //! down to 2^-20 pixel. alpha and sigma are the exact values of the floats given.
+//!
+//! ```
+//! use ringfence::certificate::{Scheme, Smoothing};
+//! use ringfence_runtime::certificate::Lookup;
+//!
+//! // Cohen's certificate with sigma 0.25 and a sampler without error.
+//! let scheme = Scheme::two_stage(100, 1000, 0.001, Smoothing::l2(0.25, 0))?;
+//! let radius = |count| scheme.radius(count).map(|radius| f64::from(radius.units()) / 1_048_576.0);
+//! assert_eq!(radius(540), None); // abstained
+//! assert!(radius(1000).is_some_and(|pixels| 0.6158 < pixels && pixels < 0.6159));
+//! # Ok::<(), ringfence::certificate::CertificateError>(())
+//! ```
 
 mod binomial;
 mod bound;

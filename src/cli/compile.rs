@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ringfence_runtime::Model;
 
 use super::CliError;
 use super::inspect;
+use super::screen::ScreenArgs;
 use crate::compile::emit::{Language, emit};
 use crate::compile::inspect::inspect as describe;
 use crate::compile::{
@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "SPEC", long_help = data_help())]
     calibrate: Option<String>,
     /// Deviation of the smoothing noise, in pixels of [0, 1]
-    #[arg(long)]
+    #[arg(long, value_name = "SIGMA")]
     sigma: f64,
     /// Mask network in ONNX, float: smoothing becomes adaptive and radii L-infinity. It takes pixels of [0, 1]; --mean and
     /// --std are the classifier's
@@ -52,8 +52,8 @@ pub struct Args {
     /// Images to calibrate on
     #[arg(long, default_value_t = 256, value_name = "N")]
     images: usize,
-    /// Seed of the noise on them
-    #[arg(long, default_value_t = 0)]
+    /// Number that the noise derives from
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Bits of the activations: 7 is faster on x86 CPUs with AVX2 but without VNNI, and a little less accurate
     #[arg(long, default_value = "8", value_name = "7|8")]
@@ -72,14 +72,16 @@ pub struct Args {
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     classes: Vec<String>,
     /// Name to record; that of the model file if not given
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Also write the model as source text beside the model file, for programs that compile it in
     #[arg(long, value_name = "rust|c")]
     emit: Option<Language>,
-    /// Describe the result as one JSON object (schema ringfence.inspect/1)
+    /// Write JSON instead of text (schema ringfence.inspect/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
 fn data_help() -> String {
@@ -103,7 +105,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let data = args.calibrate.as_deref().map(|spec| data::open(spec, Split::Train)).transpose()?;
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem.clone()).unwrap_or_default();
-    let bar = progress_bar("calibration");
+    let bar = args.screen.bar("calibration");
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -171,12 +173,4 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
         action: "cannot be read",
         source,
     })
-}
-
-/// A bar on standard error.
-pub(super) fn progress_bar(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {eta} left");
-    let bar = ProgressBar::new(0).with_message(what);
-    // The template is a constant; the plain style would serve if it were refused.
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
 }

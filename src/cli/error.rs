@@ -15,9 +15,6 @@ pub enum CliError {
     /// Arguments that do not fit together or cannot be served here.
     #[error("{0}")]
     Usage(String),
-    /// Not an error: the help or version that was asked for.
-    #[error("{0}")]
-    Help(String),
     /// The verb ran to its end and what it checks does not hold; exit code 1.
     #[error("{0}")]
     CheckFailed(String),
@@ -90,18 +87,18 @@ impl CliError {
 }
 
 impl From<clap::Error> for CliError {
-    /// The complaint alone, on one line, without the usage that follows it.
+    /// The complaint on one line, with what was probably meant, without the usage that follows it.
     fn from(error: clap::Error) -> Self {
-        let text = error.to_string();
-        if !error.use_stderr() {
-            return Self::Help(text);
-        }
         if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             return Self::Usage("no verb is given; see --help".to_owned());
         }
-        let complaint = text.split("\n\n").next().unwrap_or_default();
-        let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
-        let words: Vec<_> = complaint.split_whitespace().collect();
-        Self::Usage(format!("{}; see --help", words.join(" ")))
+        let text = error.to_string();
+        let complaints = text.split("\n\n").enumerate().filter_map(|(i, part)| match i {
+            0 => Some(part.strip_prefix("error: ").unwrap_or(part)),
+            _ => part.trim_start().strip_prefix("tip: "),
+        });
+        let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+        let complaints: Vec<_> = complaints.map(words).collect();
+        Self::Usage(format!("{}; see --help", complaints.join("; ")))
     }
 }

@@ -9,9 +9,12 @@ use ringfence_runtime::smooth::adaptive::{Mixture, Piece, Recipe};
 use ringfence_runtime::smooth::{Image, Smoother};
 use ringfence_runtime::{Backend, Model};
 
+use serde_json::json;
+
 use super::CliError;
 use super::aligned::Aligned;
 use super::model_file::{ModelFile, check_fit};
+use super::screen::ScreenArgs;
 use super::seed::SeedPlan;
 use crate::data::{self, SPECS, Split};
 use crate::report::png;
@@ -19,6 +22,7 @@ use crate::report::png;
 const EXAMPLES: &str = "\
 Examples:
   ringfence explain model.rfm --data signs-scene:64 --index 7 --out row.png
+  ringfence explain model.rfm --data signs-scene:64 --out row.png --json    the numbers (schema ringfence.explain/1)
 
 From left to right: the image, the first noisy image, the mask made from it (white is 1), the masked image with the second
 noise, and the mix of both noisy images that the classifier sees. One draw of the noise.";
@@ -44,7 +48,7 @@ pub struct Args {
     #[arg(long, default_value_t = 0, value_name = "I")]
     index: usize,
     /// Picture to write (PNG)
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Sample whose noise is drawn
     #[arg(long, default_value_t = 0, value_name = "J")]
@@ -52,9 +56,14 @@ pub struct Args {
     /// Side of the square that each pixel becomes
     #[arg(long, default_value_t = 3, value_name = "PIXELS", value_parser = clap::value_parser!(u8).range(1..=16))]
     zoom: u8,
-    /// Derive the noise from these hexadecimal digits
+    /// Derive all randomness from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
+    /// Write JSON instead of text (schema ringfence.explain/1)
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
 fn data_help() -> String {
@@ -75,7 +84,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         )));
     };
     let data = data::open(&args.data, args.split)?;
-    check_fit(&model, data.as_ref())?;
+    check_fit(&model, data.as_ref(), args.screen)?;
     let mut pixels = vec![0; data.shape().bytes()];
     let label = data.read(args.index, &mut pixels)?;
     let input = model.input();
@@ -93,17 +102,20 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let bytes = png(picture.width as u32, picture.height as u32, &picture.rgb).map_err(failed)?;
     std::fs::write(&args.out, bytes).map_err(failed)?;
     let mean = plane.iter().map(|w| f64::from(*w)).sum::<f64>() / (255 * plane.len().max(1)) as f64;
-    let fine = |deviation: u32| f64::from(deviation) / 65_025.0;
-    writeln!(
-        std::io::stdout(),
-        "image {} ({}), mask {mean:.3} on average, noise of deviation {:.4} and then {:.4}: {}",
-        args.index,
-        model.class_name(label).unwrap_or("-"),
-        fine(mask.adaptive.first),
-        fine(row.deviation),
-        args.out.display()
-    )?;
-    Ok(())
+    let [first, second] = [mask.adaptive.first, row.deviation].map(|steps| f64::from(steps) / 65_025.0);
+    let (index, out) = (args.index, args.out.display().to_string());
+    let line = if args.json {
+        json!({ "schema": "ringfence.explain/1", "idx": index, "label": label, "sample": args.sample,
+                "mean_mask": mean, "sigma": [first, second], "out": out })
+        .to_string()
+    } else {
+        let name = model.class_name(label).unwrap_or("-");
+        format!(
+            "image {index} ({name}), mask {mean:.3} on average, \
+             noise of deviation {first:.4} and then {second:.4}: {out}"
+        )
+    };
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 /// The panels of an image, channel by channel, eight bits a value.

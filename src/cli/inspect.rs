@@ -24,7 +24,7 @@ pub struct Args {
     /// Show what the model takes on a microcontroller: RAM, flash, and what lies in the arena when
     #[arg(long)]
     memory: bool,
-    /// Write one JSON object
+    /// Write JSON instead of text (schema ringfence.inspect/1)
     #[arg(long)]
     json: bool,
 }
@@ -116,7 +116,7 @@ fn noise_lines(report: &Report) -> Vec<String> {
 
 fn layer_lines(layers: &[Layer]) -> Vec<String> {
     let head = format!(
-        "{:>3}  {:<28} {:<20} {:>12} {:>12} {:>9} {:>9}",
+        "{:>3}  {:<28} {:<24} {:>12} {:>12} {:>9} {:>9}",
         "", "layer", "", "output", "MACs", "weights B", "output B"
     );
     let lines = layers.iter().enumerate().map(|(index, layer)| layer_line(index, layer));
@@ -135,7 +135,7 @@ fn layer_line(index: usize, layer: &Layer) -> String {
     let extras = [(layer.residual, " +res"), (layer.relu, " relu")];
     let what = extras.iter().filter(|(on, _)| *on).fold(what, |what, (_, extra)| what + extra);
     format!(
-        "{index:>3}  {:<28} {what:<20} {:>12} {:>12} {:>9} {:>9}",
+        "{index:>3}  {:<28} {what:<24} {:>12} {:>12} {:>9} {:>9}",
         layer.name.as_deref().unwrap_or("-"),
         format!("{height}x{width}x{channels}"),
         layer.macs,

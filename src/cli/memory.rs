@@ -41,7 +41,7 @@ pub(super) fn text(report: &inspect::Report, memory: &Memory) -> String {
     lines.extend(memory.code.iter().map(|part| row(&format!("  {}", part.name), part.bytes)));
     lines.push(row("together", memory.model_bytes + memory.code_bytes));
     lines.push(String::new());
-    lines.push(format!("{:>3}  {:<28} {:>9}  {:<COLUMNS$}", "", "while it runs", "live B", "arena"));
+    lines.push(format!("{:>3}  {:<28} {:>9}  arena", "", "while it runs", "live B"));
     for (index, (name, moment)) in names(report).iter().zip(&memory.moments).enumerate() {
         let picture = picture(moment, memory.arena_bytes);
         lines.push(format!("{index:>3}  {name:<28} {:>9}  {picture}", moment.live_bytes));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::CliError;
 use super::beside::{check_new, difference, read_settings, write_settings};
@@ -30,6 +30,9 @@ pub struct Args {
     /// File to write; `--out FILE --resume` of the same verb then prints the summary
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
+    /// Write JSON instead of text (schema ringfence.merge/1)
+    #[arg(long)]
+    json: bool,
 }
 
 /// Set and index: the order of the rows of one process.
@@ -60,8 +63,13 @@ pub fn run(args: Args) -> Result<(), CliError> {
     for line in first.header.iter().chain(rows.values().copied()) {
         out.write(line)?;
     }
-    let (parts, images) = (found.len(), rows.len());
-    Ok(writeln!(std::io::stdout(), "{}: {images} images of {parts} parts", args.out.display())?)
+    let (parts, images, out) = (found.len(), rows.len(), args.out.display().to_string());
+    let line = if args.json {
+        json!({ "schema": "ringfence.merge/1", "images": images, "parts": parts, "out": out }).to_string()
+    } else {
+        format!("{out}: {images} images of {parts} parts")
+    };
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 fn read(path: &Path) -> Result<Found, CliError> {

@@ -10,11 +10,14 @@ mod bench;
 mod beside;
 mod certify;
 mod compile;
+mod completions;
+mod count_args;
 mod data_args;
 mod error;
 mod explain;
 mod inspect;
 mod lines;
+mod man;
 mod memory;
 mod merge;
 mod model_file;
@@ -24,6 +27,7 @@ mod profile;
 mod replay;
 mod report;
 mod request;
+mod screen;
 mod seed;
 mod sequential;
 mod shard;
@@ -34,13 +38,25 @@ mod voting;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use error::CliError;
 
+const ENDING: &str = "\
+Examples:
+  ringfence certify                            certify 100 rendered signs with the embedded model
+  ringfence certify model.rfm --data cifar10:DIR --max 500
+  ringfence profile --html page.html           what does each number of samples buy?
+  ringfence VERB --help                        flags and examples of a verb
+
+Exit codes:
+  0  done
+  1  the verb ran to its end and what it checks does not hold (replay, audit, profile)
+  2  arguments, files, models or data kept it from running; one line on standard error says which, and what was expected";
+
 /// Certified image classification: int8 networks, noise, votes and radii, the same bits on every machine
 #[derive(Debug, Parser)]
-#[command(name = "ringfence", version, propagate_version = true)]
+#[command(name = "ringfence", version, propagate_version = true, after_help = ENDING)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -61,12 +77,34 @@ enum Verb {
     Audit(audit::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// The definition of the command line: verbs, flags, help.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let result = Cli::try_parse().map_err(CliError::from).and_then(|cli| match cli.verb {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli.verb),
+        // Help and version: in colour on a terminal that has it, unless NO_COLOR is set.
+        Err(error) if !error.use_stderr() => error.print().map_err(CliError::from),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn run(verb: Verb) -> Result<(), CliError> {
+    match verb {
         Verb::Compile(args) => compile::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Validate(args) => validate::run(args),
@@ -80,15 +118,8 @@ pub fn main() -> ExitCode {
         Verb::Audit(args) => audit::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Report(args) => report::run(args),
-    });
-    let result = match result {
-        Err(CliError::Help(text)) => std::io::stdout().write_all(text.as_bytes()).map_err(CliError::from),
-        other => other,
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use ringfence_runtime::Model;
+use ringfence_runtime::{FormatError, Model};
 use sha2::{Digest, Sha256};
 
 use super::CliError;
 use super::aligned::Aligned;
+use super::screen::ScreenArgs;
 use super::seed::to_hex;
 use crate::data::Dataset;
 use crate::models::EMBEDDED;
@@ -37,11 +38,7 @@ impl ModelFile {
         {
             return Ok(Self { name: name.to_owned(), bytes: Bytes::Embedded(embedded.bytes) });
         }
-        let file = fs::read(name).map_err(|source| CliError::File {
-            path: name.into(),
-            action: "expected a model file or the name of an embedded model",
-            source,
-        })?;
+        let file = fs::read(name).map_err(|source| CliError::failed(expected(name), source))?;
         Ok(Self { name: name.to_owned(), bytes: Bytes::Read(Aligned::copy_of(&file)) })
     }
 
@@ -62,8 +59,22 @@ impl ModelFile {
             Bytes::Embedded(bytes) => bytes,
             Bytes::Read(file) => file.bytes(),
         };
-        Model::parse(bytes).map_err(|source| CliError::Model { name: self.name.clone(), source })
+        Model::parse(bytes).map_err(|source| match source {
+            FormatError::BadMagic if self.name.ends_with(".onnx") => CliError::Usage(format!(
+                "{}: expected a model file (.rfm), found an ONNX network; `ringfence compile` makes a model of it",
+                self.name
+            )),
+            source => CliError::Model { name: self.name.clone(), source },
+        })
     }
+}
+
+fn expected(name: &str) -> String {
+    let names: Vec<_> = EMBEDDED.iter().map(|embedded| embedded.name).collect();
+    format!(
+        "{name}: expected a model file (.rfm; `ringfence compile` makes one of an ONNX network) or an embedded model ({})",
+        names.join(", ")
+    )
 }
 
 impl ModelFile {
@@ -81,12 +92,12 @@ impl ModelFile {
 }
 
 /// Checks that the images and classes of `data` are those the model was made for.
-pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
+pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset, screen: ScreenArgs) -> Result<(), CliError> {
     let input = model.input();
     let (shape, found) = (data.shape(), [input.channels, input.height, input.width]);
     if found != [shape.channels, shape.height, shape.width] {
         return Err(CliError::Usage(format!(
-            "data set {}: images are {shape}, the model expects {}x{}x{}",
+            "data set {}: images are {shape}, the model expects {}x{}x{}; --data names another",
             data.spec(),
             found[0],
             found[1],
@@ -96,18 +107,18 @@ pub(super) fn check_fit(model: &Model<'_>, data: &dyn Dataset) -> Result<(), Cli
     let classes = data.classes();
     if classes.len() != model.classes() {
         return Err(CliError::Usage(format!(
-            "data set {}: {} classes, the model has {}",
+            "data set {}: {} classes, the model has {}; --data names another",
             data.spec(),
             classes.len(),
             model.classes()
         )));
     }
-    check_names(model, data)
+    check_names(model, data, screen)
 }
 
 /// A class of the data set that the model knows under another label is an error: every answer would be counted wrong.
 /// Names that the model does not know at all were chosen when it was compiled; they are only pointed out.
-fn check_names(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
+fn check_names(model: &Model<'_>, data: &dyn Dataset, screen: ScreenArgs) -> Result<(), CliError> {
     let names: Vec<&str> = (0..model.classes()).filter_map(|label| model.class_name(label)).collect();
     let differing = |(label, class): &(usize, &String)| names.get(*label).copied() != Some(class.as_str());
     let mut warned = false;
@@ -119,7 +130,7 @@ fn check_names(model: &Model<'_>, data: &dyn Dataset) -> Result<(), CliError> {
             return Err(CliError::Usage(said));
         }
         if !warned {
-            eprintln!("warning: {said}");
+            screen.warn(&said);
             warned = true;
         }
     }

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::CliError;
+use serde_json::{Map, Value, json};
+
 use super::beside::read_settings;
 use super::certify::log::{Settings, read_rows};
 use super::lines::failed;
+use super::{CliError, to_json};
 use crate::report::{Curve, Norm, Row, Summary, certified_accuracy_svg};
 
 const EXAMPLES: &str = "\
@@ -30,10 +32,14 @@ pub struct Args {
     /// Title of the picture
     #[arg(long, default_value = "Certified accuracy")]
     title: String,
-    /// Radii of the table, in pixels of [0, 1]; 0,0.25,0.5,0.75,1, or of adaptive models 0,0.25,0.5,1,2,4 steps of 1/255 if
-    /// not given
+    /// Radii of certified accuracy, in pixels of [0, 1]
+    ///
+    /// If not given: 0,0.25,0.5,0.75,1; with adaptive smoothing 0,0.25,0.5,1,2,4 steps of 1/255.
     #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
+    /// Write JSON instead of text (schema ringfence.plot/1)
+    #[arg(long)]
+    json: bool,
 }
 
 /// A file and the name of its curve.
@@ -73,7 +79,9 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let runs = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let norm = one_norm(&runs)?;
     let radii = if args.radii.is_empty() { norm.usual_radii() } else { args.radii };
-    std::io::stdout().write_all(table(&runs, &radii, norm).as_bytes())?;
+    let text =
+        if args.json { to_json(&json(&runs, &radii, norm))? + "\n" } else { table(&runs, &radii, norm) };
+    std::io::stdout().write_all(text.as_bytes())?;
     let Some(path) = args.out else { return Ok(()) };
     let curves: Vec<Curve<'_>> =
         runs.iter().map(|run| Curve { name: &run.name, rows: &run.rows, limit: None }).collect();
@@ -106,6 +114,22 @@ fn one_norm(runs: &[Run]) -> Result<Norm, CliError> {
             norm.shown_in().0
         ))),
     }
+}
+
+fn json(runs: &[Run], radii: &[f64], norm: Norm) -> Value {
+    let run = |run: &Run| {
+        let summary = Summary::of(&run.rows, radii, norm);
+        let shares: Map<_, _> =
+            summary.scores.iter().map(|score| (score.key(), json!(score.share))).collect();
+        json!({
+            "name": run.name,
+            "model_sha256": run.settings.model_sha256,
+            "images": summary.images,
+            "certified_accuracy": shares,
+            "average_certified_radius": summary.average_radius,
+        })
+    };
+    json!({ "schema": "ringfence.plot/1", "norm": norm, "runs": runs.iter().map(run).collect::<Vec<_>>() })
 }
 
 fn table(runs: &[Run], radii: &[f64], norm: Norm) -> String {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::CliError;
 use super::certify::log::is_summary;
-use super::compile::progress_bar;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
+use super::screen::ScreenArgs;
 use super::seed::parse_seed;
 use super::tables::Terms;
 use super::voting::{ComputeArgs, Workers};
@@ -42,9 +42,11 @@ pub struct Args {
     /// Data set, where it lies elsewhere than the stored spec says
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
-    /// Write JSON lines (schema ringfence.replay/1)
+    /// Write JSON instead of text (schema ringfence.replay/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     compute: ComputeArgs,
 }
@@ -75,7 +77,7 @@ impl Stored {
 /// [`CliError::CheckFailed`] if a certificate differs; else whatever keeps the replay from running.
 pub fn run(args: Args) -> Result<(), CliError> {
     let stored = read(&args.record)?;
-    let bar = progress_bar("replay");
+    let bar = args.screen.bar("replay");
     bar.set_length(stored.len() as u64);
     let mut different = 0;
     for group in stored.chunk_by(Stored::shares_setup) {
@@ -104,7 +106,7 @@ fn replay(args: &Args, group: &[Stored], bar: &ProgressBar) -> Result<usize, Cli
     let model = file.parse()?;
     let split: Split = first.split.parse()?;
     let data = data::open(args.data.as_ref().unwrap_or(&first.data), split)?;
-    check_fit(&model, data.as_ref())?;
+    check_fit(&model, data.as_ref(), args.screen)?;
     let votes = (first.method, first.n0, first.n, first.alpha);
     let target = first.sequential.map(|end| end.target_radius);
     let request = Request::new(&file, &model, (data.as_ref(), split), votes, target);

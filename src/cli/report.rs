@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", long_help = device_help())]
     device: String,
     /// Its clock in MHz
-    #[arg(long)]
+    #[arg(long, value_name = "MHZ")]
     mhz: f64,
     /// Cycles an instruction; an estimate for the core if not given, for code and data in memory without wait states
     #[arg(long, value_name = "CYCLES")]
@@ -31,13 +31,13 @@ pub struct Args {
     /// Numbers of samples
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "16,32,64,100,200,500,1000", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     n: Vec<u32>,
-    /// Probability of a wrong certificate
-    #[arg(long, default_value_t = 0.001)]
+    /// Probability, over the noise drawn, that a certificate is wrong
+    #[arg(long, value_name = "ALPHA", default_value_t = 0.001)]
     alpha: f64,
     /// Also the largest N that fits into this time
     #[arg(long, value_name = "T")]
     seconds: Option<f64>,
-    /// Write one JSON object
+    /// Write JSON instead of text (schema ringfence.report/1)
     #[arg(long)]
     json: bool,
 }

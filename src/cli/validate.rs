@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::CliError;
-use super::compile::{progress_bar, read};
+use super::compile::read;
 use super::model_file::ModelFile;
+use super::screen::ScreenArgs;
 use crate::compile::difference::Difference;
 use crate::compile::validate::{Images, Report, validate};
 use crate::data::{self, SPECS, Split};
@@ -35,12 +36,14 @@ pub struct Args {
     /// Add the model's noise to the images, one draw each
     #[arg(long)]
     noisy: bool,
-    /// Seed of the noise
-    #[arg(long, default_value_t = 1)]
+    /// Number that the noise derives from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// Write one JSON object (schema ringfence.validate/1)
+    /// Write JSON instead of text (schema ringfence.validate/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
 fn data_help() -> String {
@@ -57,7 +60,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let onnx = read(&args.onnx)?;
     let data = data::open(&args.data, args.split)?;
     let images = Images { max: args.max, noisy: args.noisy, seed: args.seed };
-    let bar = progress_bar("images");
+    let bar = args.screen.bar("images");
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);

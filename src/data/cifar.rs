@@ -111,7 +111,7 @@ impl RecordFile {
         let missing = |source| DataError::Missing {
             path: path.to_owned(),
             expected: format!(
-                "a whole number of {record}-byte records (10000 records = {} bytes)",
+                "a whole number of {record}-byte records (10000 records = {} bytes), the data set's binary version",
                 10_000 * record
             ),
             source,

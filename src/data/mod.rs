@@ -4,6 +4,17 @@
 //! on rendered backgrounds), or `KIND:PATH` with the original files of
 //! CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST. Images are 8-bit, in channel-height-width order, on the pixel grid the
 //! certificates are about; nothing is normalised here (the model file carries its input rule).
+//!
+//! ```
+//! use ringfence::data::{self, Split};
+//!
+//! let signs = data::open("signs", Split::Test)?;
+//! let mut pixels = vec![0; signs.shape().bytes()];
+//! let label = signs.read(7, &mut pixels)?;
+//! assert!(label < signs.classes().len());
+//! assert!(data::open("nothing", Split::Test).is_err());
+//! # Ok::<(), ringfence::data::DataError>(())
+//! ```
 
 mod cifar;
 mod composed;

@@ -17,7 +17,7 @@ fn model() -> &'static str {
         let file = |name: &str| folder.join(format!("{name}-{}", std::process::id()));
         let (classifier, mask) = (file("classifier.onnx"), file("mask.onnx"));
         std::fs::write(&classifier, network::onnx()).unwrap();
-        std::fs::write(&mask, network::mask()).unwrap();
+        std::fs::write(&mask, network::mask(network::IMAGE)).unwrap();
         let out = file("adaptive").with_extension("rfm");
         let [classifier, mask, name] = [&classifier, &mask, &out].map(|path| path.to_str().unwrap());
         let text = ringfence(&[

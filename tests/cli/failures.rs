@@ -48,7 +48,7 @@ fn data_must_be_what_the_model_was_made_for() {
     let folder = tempdir().unwrap();
     let cifar = write(folder.path(), "test_batch.bin", &[0; 3073]);
     let error = certify(&["--data", &format!("cifar10:{cifar}")]).error(2);
-    assert!(error.ends_with("10 classes, the model has 16"), "{error}");
+    assert!(error.ends_with("10 classes, the model has 16; --data names another"), "{error}");
     let error = certify(&["--data", "cifar10:/nowhere"]).error(2);
     assert!(
         error.starts_with("/nowhere/test_batch.bin: expected a whole number of 3073-byte records"),
@@ -78,6 +78,7 @@ fn classes_may_be_renamed_but_not_exchanged() {
         ran.stderr,
         "warning: data set signs: label 3 is `no entry`, in the model it is `do not enter`\n"
     );
+    ringfence(&["certify", &model, "--max", "1", "--n", "50", "--quiet"]).ok();
 }
 
 #[test]
@@ -99,17 +100,10 @@ fn arguments_out_of_range_are_refused() {
         let error = certify(wrong).error(2);
         assert!(error.contains(said) && error.ends_with("; see --help"), "{error}");
     }
+    let error = certify(&["--thread", "2"]).error(2);
+    assert!(error.ends_with("a similar argument exists: '--threads'; see --help"), "{error}");
     assert_eq!(ringfence(&[]).error(2), "no verb is given; see --help");
     assert_eq!(ringfence(&["--version"]).ok(), concat!("ringfence ", env!("CARGO_PKG_VERSION"), "\n"));
-}
-
-#[test]
-fn every_verb_shows_examples() {
-    for verb in ["compile", "inspect", "validate", "predict", "certify", "profile", "replay"] {
-        let help = ringfence(&[verb, "--help"]).ok();
-        assert!(help.contains("Examples:\n  ringfence ") && help.contains("--json"), "{verb}");
-    }
-    assert!(ringfence(&["merge", "--help"]).ok().contains("Examples:\n  ringfence "));
 }
 
 #[test]
@@ -120,4 +114,25 @@ fn a_float_network_needs_images_to_compile() {
     let error = ringfence(&["compile", onnx, "--sigma", "0.25", "-o", out.to_str().unwrap()]).error(2);
     assert!(error.contains("layer stem.conv: the file gives no levels for its result stem.relu"), "{error}");
     assert!(error.contains("--calibrate") && !out.exists(), "{error}");
+}
+
+#[test]
+fn a_network_in_place_of_a_model_is_told_what_to_do() {
+    let error = ringfence(&["certify", "models/signs-resnet8-s025.onnx"]).error(2);
+    assert!(error.contains("found an ONNX network; `ringfence compile` makes a model of it"), "{error}");
+    let error = ringfence(&["certify", "signs-resnet8"]).error(2);
+    assert!(error.contains("an embedded model (signs-resnet8-s025)"), "{error}");
+}
+
+#[test]
+fn where_every_image_abstains_the_summary_asks_why() {
+    // Image 5 alone; thirty votes would have to be unanimous.
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("rows.tsv");
+    let (model, out) = (network::model().to_str().unwrap(), out.to_str().unwrap());
+    let few = ["certify", model, "--n0", "20", "--n", "30", "--alpha", "1e-9", "--seed", "5eed"];
+    let one = ["--skip", "5", "--max", "2", "--shard", "2/2", "--out", out];
+    let text = ringfence(&[&few[..], &one].concat()).ok();
+    assert!(text.contains("every image abstained: "), "{text}");
+    assert!(!certify(&["--max", "2"]).ok().contains("every image abstained"));
 }

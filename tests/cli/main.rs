@@ -5,10 +5,13 @@
 mod adaptive;
 mod audit;
 mod bench;
+#[cfg(unix)]
+mod book;
 mod browser;
 mod certify;
 mod device;
 mod failures;
+mod help;
 mod interrupted;
 mod marks;
 mod merge;

@@ -18,8 +18,8 @@ use tract_onnx::pb::{
 
 const FEATURES: usize = 24;
 const CLASSES: usize = 16;
-/// Channels, rows, columns.
-const IMAGE: [usize; 3] = [3, 32, 32];
+/// Channels, rows, columns of a sign.
+pub const IMAGE: [usize; 3] = [3, 32, 32];
 
 /// The compiled model in a file of this test run.
 pub fn model() -> &'static Path {
@@ -53,25 +53,27 @@ pub fn onnx() -> &'static [u8] {
 }
 
 /// A network from images to masks of the same size that are neither empty nor full.
-pub fn mask() -> Vec<u8> {
+pub fn mask(image: [usize; 3]) -> Vec<u8> {
     let mut graph = Graph::default();
     let x = graph.conv("x", [8, 3], 1);
     let x = graph.node("LeakyRelu", &[&x], vec![]);
     let x = graph.conv(&x, [1, 8], 1);
     let x = graph.node("Sigmoid", &[&x], vec![]);
-    graph.finish(&x, IMAGE)
+    graph.finish(&x, image)
 }
 
 /// Features, then `2 mu_c f - |mu_c|^2` for each class: the nearest centroid has the largest logit.
-fn classifier(train: &dyn Dataset) -> Vec<u8> {
+pub fn classifier(train: &dyn Dataset) -> Vec<u8> {
+    let shape = train.shape();
+    let image = [shape.channels, shape.height, shape.width];
     let mut graph = Graph::default();
     let features = graph.features();
-    let (weights, bias) = centroids(train, &graph.clone().finish(&features, IMAGE), &features);
+    let (weights, bias) = centroids(train, &graph.clone().finish(&features, image), &features);
     let flat = graph.node("Flatten", &[&features], vec![]);
     let weights = graph.weights(&[CLASSES, FEATURES], weights);
     let bias = graph.weights(&[CLASSES], bias);
     let logits = graph.node("Gemm", &[&flat, &weights, &bias], vec![transposed()]);
-    graph.finish(&logits, IMAGE)
+    graph.finish(&logits, image)
 }
 
 /// A linear network whose classes 0 and 1 meet in the plane through grey (128) across a unit `normal`; class 1 lies

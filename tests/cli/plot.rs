@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use crate::{network, ringfence};
+use crate::{lines, network, ringfence};
 
 #[test]
 fn curves_and_table_are_those_of_the_runs() {
@@ -33,6 +33,9 @@ fn curves_and_table_are_those_of_the_runs() {
     );
     // The same run in the other form.
     assert_eq!(table[2][1..], table[3][2..], "{text}");
+    let json = &lines(&ringfence(&["plot", &one, &named, "--radii", "0,0.05", "--json"]).ok())[0];
+    let share = json["runs"][1]["certified_accuracy"]["0.05"].as_f64().unwrap();
+    assert_eq!(format!("{:.1}", 100.0 * share), first[1], "{json}");
     let drawn = fs::read_to_string(&svg).unwrap();
     assert!(
         drawn.contains(">one, 6 images</text>") && drawn.contains(">the &lt;second&gt;, 6 images</text>")

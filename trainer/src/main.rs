@@ -7,10 +7,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
         Ok(cli::Outcome::Done) => ExitCode::SUCCESS,
-        Ok(cli::Outcome::CheckFailed) => ExitCode::from(2),
+        Ok(cli::Outcome::CheckFailed) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }

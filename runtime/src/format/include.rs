@@ -12,8 +12,9 @@ pub struct Aligned<B: ?Sized> {
 
 /// Includes a model file like `include_bytes!`, aligned to 64 bytes, as a `&'static [u8]`.
 ///
-/// ```ignore
-/// static MODEL: &[u8] = ringfence_runtime::embed_model!("signs.rfm");
+/// ```
+/// static MODEL: &[u8] = ringfence_runtime::embed_model!("../../../models/signs-resnet8-s025.rfm");
+/// assert_eq!(MODEL.as_ptr() as usize % 64, 0);
 /// ```
 #[macro_export]
 macro_rules! embed_model {

@@ -11,16 +11,16 @@ use std::path::PathBuf;
 use self::ending::Ending;
 use self::log::Log;
 use self::row::Settings;
-use super::compile::progress_bar;
+use super::count_args::CountArgs;
 use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
+use super::screen::ScreenArgs;
 use super::seed::SeedPlan;
 use super::tables::Terms;
 use super::voting::ComputeArgs;
 use super::{CliError, to_json};
 use crate::audit::{Effort, Search, search};
-use crate::report::Method;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,18 +38,8 @@ test of fresh votes names another class than the certificate. Exit code 1: more 
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
     pub model: Option<String>,
-    /// Samples that select the class of a certificate
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    n0: u32,
-    /// Samples that a certificate counts
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
-    n: u32,
-    /// Probability, over the noise drawn, that a certificate is wrong
-    #[arg(long, default_value_t = 0.001)]
-    alpha: f64,
-    /// Let all n samples select and count, without the n0 of selection
-    #[arg(long)]
-    single_stage: bool,
+    #[command(flatten)]
+    count: CountArgs,
     /// Queries of the attacker on each certificate
     #[arg(long, value_name = "Q", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..))]
     queries: u32,
@@ -59,18 +49,20 @@ pub struct Args {
     /// Multiply every radius by F before the attack: plants false certificates, which the audit must find
     #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_factor)]
     inflate_radius: f64,
-    /// Derive all randomness, that of noise and attacker, from these hexadecimal digits: a test, to be repeated exactly
+    /// Derive all randomness from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
     /// Write rows to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Continue the run in --out
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Write JSON lines (schema ringfence.audit/1) instead of a tab-separated table
+    /// Write JSON instead of text (schema ringfence.audit/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     images: DataArgs,
     #[command(flatten)]
@@ -100,10 +92,9 @@ pub fn run_with(args: &Args, searches: &[&dyn Search]) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
     let model = file.parse_plain("audit")?;
     let data = args.images.open()?;
-    check_fit(&model, data.as_ref())?;
-    let method = if args.single_stage { Method::SingleStage } else { Method::TwoStage };
-    let votes = (method, args.n0, args.n, args.alpha);
-    let request = Request::new(&file, &model, (data.as_ref(), args.images.split()), votes, None);
+    check_fit(&model, data.as_ref(), args.screen)?;
+    let source = (data.as_ref(), args.images.split());
+    let request = Request::new(&file, &model, source, args.count.votes(), None);
     let terms = Terms::find_or_make(&model, request.plan)?;
     let seeds = SeedPlan::from_flag(args.seed.as_deref())?;
     let effort = Effort { queries: args.queries, votes: args.votes };
@@ -112,7 +103,7 @@ pub fn run_with(args: &Args, searches: &[&dyn Search]) -> Result<(), CliError> {
     let done: HashSet<usize> = rows.iter().map(|row| row.idx).collect();
     let pending: Vec<usize> =
         args.images.indices(data.as_ref()).into_iter().filter(|index| !done.contains(index)).collect();
-    let bar = progress_bar("audit");
+    let bar = args.screen.bar("audit");
     bar.set_length(pending.len() as u64);
     let job = work::Job {
         model: &model,

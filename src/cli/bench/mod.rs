@@ -34,12 +34,14 @@ pub struct Args {
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u16).range(1..=16))]
     batch: Option<u16>,
     /// Counted samples of the certificate, after 100 that select
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
-    /// Time to spend on each line; a certificate that needs ten times as long is not timed
-    #[arg(long, default_value_t = 1.0)]
+    /// Seconds to time each instruction set and number of threads
+    ///
+    /// A certificate that needs ten times as long is not timed.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
     seconds: f64,
-    /// Write JSON lines
+    /// Write JSON instead of text (schema ringfence.bench/1)
     #[arg(long)]
     json: bool,
 }

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use self::log::{Log, Settings};
 use self::summary::Ending;
-use super::compile::progress_bar;
+use super::count_args::{CountArgs, FIXED_COUNT};
 use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
 use super::request::Request;
+use super::screen::ScreenArgs;
 use super::seed::SeedPlan;
 use super::shard::{Part, Shard};
 use super::tables::Terms;
@@ -36,52 +37,47 @@ Examples:
 pub struct Args {
     /// Model file (.rfm) or name of an embedded model; the first embedded model if not given
     model: Option<String>,
-    /// Samples that select the class
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    n0: u32,
-    /// Samples that are counted
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
-    n: u32,
-    /// Probability, over the noise drawn, that a certificate is wrong
-    #[arg(long, default_value_t = 0.001)]
-    alpha: f64,
-    /// Let all n samples select and count, without the n0 of selection
-    #[arg(long)]
-    single_stage: bool,
-    /// Draw samples only until it is certain that this radius, in pixels of [0, 1], is certified or out of reach
-    #[arg(long, value_name = "R", requires = "budget", conflicts_with_all = ["n0", "n", "single_stage"])]
+    #[command(flatten)]
+    count: CountArgs,
+    /// Certify this radius, in pixels of [0, 1], with as few samples as it takes
+    ///
+    /// Samples are drawn until it is certain that the radius is certified or out of reach, or the budget is used up.
+    #[arg(long, value_name = "R", requires = "budget", conflicts_with_all = FIXED_COUNT)]
     target_radius: Option<f64>,
     /// Most samples an image, with --target-radius
     #[arg(long, value_name = "N", requires = "target_radius", value_parser = clap::value_parser!(u32).range(1..))]
     budget: Option<u32>,
-    /// Derive all seeds from these hexadecimal digits: a replay or test, not a certificate
+    /// Derive all randomness from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
     /// Generator of the noise
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     generator: Generator,
     /// Write rows to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Continue the run in --out
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Write JSON lines (schema ringfence.certify/1) instead of a tab-separated table
+    /// Write JSON instead of text (schema ringfence.certify/1)
     #[arg(long)]
     json: bool,
-    /// Radii of the summary, in pixels of [0, 1]; the target radius, or 0,0.25,0.5,0.75,1, or of an adaptive model
-    /// 0,0.25,0.5,1,2,4 steps of 1/255 if not given
+    /// Radii of certified accuracy, in pixels of [0, 1]
+    ///
+    /// If not given: the target radius; else 0,0.25,0.5,0.75,1; with adaptive smoothing 0,0.25,0.5,1,2,4 steps of 1/255.
     #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
     /// Draw certified accuracy over radius into this SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Write no wall times (0 in rows, null in the summary): the output then depends on model, data and seed alone
+    /// Write no wall times: the output then depends on model, data and seed alone
     #[arg(long)]
     untimed: bool,
     /// Take the I-th of N parts of the images, I from 1 on; `ringfence merge` joins them
     #[arg(long, value_name = "I/N", requires = "out")]
     shard: Option<Shard>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     images: DataArgs,
     #[command(flatten)]
@@ -92,9 +88,8 @@ impl Args {
     /// Method, n0, n and alpha.
     fn votes(&self) -> (Method, u32, u32, f64) {
         match self.budget {
-            Some(budget) => (Method::Sequential, 0, budget, self.alpha),
-            None if self.single_stage => (Method::SingleStage, 0, self.n, self.alpha),
-            None => (Method::TwoStage, self.n0, self.n, self.alpha),
+            Some(budget) => (Method::Sequential, 0, budget, self.count.alpha),
+            None => self.count.votes(),
         }
     }
 
@@ -116,7 +111,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
     let model = file.parse()?;
     let data = args.images.open()?;
-    check_fit(&model, data.as_ref())?;
+    check_fit(&model, data.as_ref(), args.screen)?;
     let source = (data.as_ref(), args.images.split());
     let request = Request::new(&file, &model, source, args.votes(), args.target_radius);
     let terms = Terms::find_or_make(&model, request.plan)?;
@@ -125,7 +120,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let workers = Workers::new(&model, &mut arenas, args.compute.backend())?;
     let mut workers = workers.with_generator(args.generator);
 
-    let bar = progress_bar("certify");
+    let bar = args.screen.bar("certify");
     let all = args.images.indices(data.as_ref());
     let settings = settings(&args, &request, seeds, &all);
     let (mut log, mut rows) = Log::open(args.out.as_deref(), args.resume, &settings, &bar)?;

@@ -156,11 +156,22 @@ impl Ending<'_> {
                     .to_owned()
             }
         };
+        let all_abstained = summary.images > 0 && summary.abstained == summary.images;
+        // With a target radius refuted images are among them.
+        let why = if all_abstained && *method != Method::Sequential {
+            format!(
+                "\nnote      every image abstained: was the network trained with noise of sigma {sigma}, is alpha within \
+                 reach of {} votes? docs/faq.md",
+                plan.n
+            )
+        } else {
+            String::new()
+        };
         format!(
             "model     {model}, sigma {sigma}, sha256 {}\n\
              data      {}, {split}, {} images\n\
              votes     {votes}, alpha = {}\n\
-             {summary}\n\
+             {summary}{why}\n\
              speed     {speed} ({}, threads {}, batch {})\n\
              memory    arena {} bytes a thread, {} a sample\n\
              {claim}",

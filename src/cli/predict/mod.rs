@@ -11,9 +11,9 @@ use ringfence_runtime::certificate::Method;
 use serde_json::json;
 
 use self::answer::{Answer, Oracle, Rule, Task};
-use super::compile::progress_bar;
 use super::data_args::{DATA_FLAGS, DataArgs};
 use super::model_file::{ModelFile, check_fit};
+use super::screen::ScreenArgs;
 use super::seed::{SeedPlan, to_hex};
 use super::tables::{Plan, Terms};
 use super::voting::{ComputeArgs, Workers};
@@ -43,23 +43,25 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = DATA_FLAGS)]
     image: Option<PathBuf>,
     /// Samples that vote
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
     /// Probability, over the noise drawn, that an answer is not the most likely class
-    #[arg(long, default_value_t = 0.001, conflicts_with = "vote")]
+    #[arg(long, value_name = "ALPHA", default_value_t = 0.001, conflicts_with = "vote")]
     alpha: f64,
     /// Answer by plain vote, never abstain
     #[arg(long)]
     vote: Option<Rule>,
-    /// Derive all seeds from these hexadecimal digits: a replay or test
+    /// Derive all randomness from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
     /// Generator of the noise
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     generator: Generator,
-    /// Write JSON lines (schema ringfence.predict/1) instead of a tab-separated table
+    /// Write JSON instead of text (schema ringfence.predict/1)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     images: DataArgs,
     #[command(flatten)]
@@ -78,7 +80,7 @@ impl Source {
             return Ok(Self::Picture(path.clone(), picture::read(path, model)?));
         }
         let data = args.images.open()?;
-        check_fit(model, data.as_ref())?;
+        check_fit(model, data.as_ref(), args.screen)?;
         Ok(Self::Data(data, args.images.split()))
     }
 
@@ -121,7 +123,7 @@ fn answer_all(
     source: &Source,
     oracle: &mut Oracle<'_, '_, '_>,
 ) -> Result<Vec<Answer>, CliError> {
-    let bar = progress_bar("images");
+    let bar = args.screen.bar("images");
     let print = |answer: &Answer| -> Result<(), CliError> {
         let line = if args.json { to_json(answer)? } else { answer.to_tsv() };
         Ok(bar.suspend(|| writeln!(std::io::stdout(), "{line}"))?)

@@ -19,9 +19,9 @@ use self::job::{Images, Job, Way};
 use self::log::{Log, Settings};
 use super::CliError;
 use super::bench::backends;
-use super::compile::progress_bar;
 use super::data_args::DataArgs;
 use super::model_file::{ModelFile, check_fit};
+use super::screen::ScreenArgs;
 use super::seed::{SeedPlan, to_hex};
 use super::shard::{Part, Shard};
 use crate::certificate::Smoothing;
@@ -67,53 +67,62 @@ pub struct Args {
     /// the first M of them with --max
     #[arg(long, value_name = "FILE")]
     attacked: Option<PathBuf>,
-    /// Probability, over the noise drawn, that a certificate is wrong; for each N by itself
-    #[arg(long, default_value_t = 0.001)]
+    /// Probability, over the noise drawn, that a certificate is wrong
+    #[arg(long, value_name = "ALPHA", default_value_t = 0.001)]
     alpha: f64,
-    /// Radii of certified accuracy, in pixels of [0, 1]; 0,0.25,0.5,0.75,1, or of an adaptive model 0,0.25,0.5,1,2,4 steps of
-    /// 1/255 if not given
+    /// Radii of certified accuracy, in pixels of [0, 1]
+    ///
+    /// If not given: 0,0.25,0.5,0.75,1; with adaptive smoothing 0,0.25,0.5,1,2,4 steps of 1/255. The target radius is one of them.
     #[arg(long, value_name = "R,..", value_delimiter = ',')]
     radii: Vec<f64>,
-    /// Also certify this radius, in pixels of [0, 1], with as few samples as it takes, and recommend an N for it
+    /// Certify this radius, in pixels of [0, 1], with as few samples as it takes
+    ///
+    /// In addition to certificates of each N; an N is then recommended for this radius.
     #[arg(long, value_name = "R")]
     target_radius: Option<f64>,
     /// Recommend an N that takes no more milliseconds an image
     #[arg(long, value_name = "T")]
     budget_ms: Option<f64>,
-    /// Numbers of threads; all logical processors if not given. The first draws the votes, the others are only timed
+    /// Numbers of threads
+    ///
+    /// All logical processors if not given. The first draws the votes, the others are only timed.
     #[arg(long, value_name = "T,..", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     threads: Vec<u16>,
-    /// Instruction sets, or `all` that this processor has; the fastest if not given. The first draws the votes
+    /// Instruction sets, or `all` that this processor has; the fastest if not given
+    ///
+    /// The first draws the votes, the others are only timed.
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     backends: Vec<String>,
     /// Samples computed side by side in one thread's arena; 16 with AMX, else 8, if not given
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u16).range(1..=16))]
     batch: Option<u16>,
-    /// Seconds to time each instruction set and number of threads but the first
+    /// Seconds to time each instruction set and number of threads
+    ///
+    /// The first is timed while the votes are drawn.
     #[arg(long, value_name = "T", default_value_t = 2.0)]
     seconds: f64,
     /// Predict the times of a board: a JSON file with `device` and `seconds` of a sample, as `report --json` prints it
     #[arg(long, value_name = "FILE")]
     device: Option<PathBuf>,
-    /// Derive all seeds from these hexadecimal digits: a replay or test, not certificates
+    /// Derive all randomness from these hexadecimal digits: a replay or test, not a certificate
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
     /// Generator of the noise
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     generator: Generator,
     /// Keep a row for each image in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Continue the run in --out
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Leave out wall times: the rows then depend on model, data and seed alone
+    /// Write no wall times: the output then depends on model, data and seed alone
     #[arg(long, conflicts_with = "budget_ms")]
     untimed: bool,
     /// Take the I-th of N parts of the images, I from 1 on; `ringfence merge` joins them
     #[arg(long, value_name = "I/N", requires = "out")]
     shard: Option<Shard>,
-    /// Write one JSON object (schema ringfence.profile/1) instead of tables
+    /// Write JSON instead of text (schema ringfence.profile/1)
     #[arg(long)]
     json: bool,
     /// Write a table of comma-separated values
@@ -122,6 +131,8 @@ pub struct Args {
     /// Write a page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     images: DataArgs,
 }
@@ -196,7 +207,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let file = ModelFile::open(args.model.as_deref())?;
     let model = file.parse()?;
     let data = args.images.open()?;
-    check_fit(&model, data.as_ref())?;
+    check_fit(&model, data.as_ref(), args.screen)?;
     let attacked = args.attacked.as_ref().map(|path| data::records_like(path, data.as_ref())).transpose()?;
     let grid = Grid::new(args.n.clone()).map_err(|error| CliError::failed("--n", error))?;
     let (mut levels, anytime) = args.certificates(&model, &grid)?;
@@ -218,7 +229,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     };
     let mut log = Log::open(args.out.as_deref(), args.resume, &args.settings(&model, &job, &all))?;
     let Some((&first, others)) = ways.split_first() else { return Ok(()) };
-    let bar = progress_bar("profile");
+    let bar = args.screen.bar("profile");
     job.run(first, &mut log, &bar)?;
     bar.finish_and_clear();
     let ending =

@@ -74,7 +74,7 @@ pub struct Args {
     /// Seed of random starts and noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Exit with status 2 if a check fails
+    /// Exit with code 1 if a check fails
     #[arg(long)]
     strict: bool,
     /// Also write all findings to this file
