@@ -4,6 +4,7 @@ use super::schedule::{Decay, Schedule};
 use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::Choice;
+use crate::nets::{MaskSpec, NetSpec};
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -138,6 +139,22 @@ impl Settings {
         }
     }
 
+    /// Checks that the method and the network's mask belong together.
+    ///
+    /// # Errors
+    /// Naming both and what was expected.
+    pub fn check_mask(&self, net: &NetSpec) -> Result<(), Error> {
+        let (name, needs) = (&self.method.name, self.method.objective().mask());
+        let usual = needs.and_then(|needs| needs.usual.parse::<MaskSpec>().ok());
+        let kind = |mask: MaskSpec| std::mem::discriminant(&mask);
+        if usual.map(kind) == net.mask.map(kind) {
+            return Ok(());
+        }
+        let expected = needs.map_or("no mask", |needs| needs.usual);
+        let found = net.mask.map_or_else(|| "none".into(), |mask| mask.to_string());
+        Err(Error::Settings(format!("--method {name} --mask {found}: expected {expected}")))
+    }
+
     fn check_method(&self) -> Result<(), Error> {
         let (name, sigma) = (&self.method.name, self.augmentation.sigma);
         if self.method.objective().needs_teacher() && self.teacher.is_none() {
@@ -171,18 +188,20 @@ impl Settings {
     }
 
     /// The optimiser, with weight decay added to the gradient. The strengths of parametric noise do not
-    /// decay (He et al. 2019, in their code).
+    /// decay (He et al. 2019, in their code), nor do the weights of a static mask.
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {
         let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
-        let strengths = ParamGroup::from_predicate("alpha");
+        let [strengths, plane] = ["alpha", "plane"].map(ParamGroup::from_predicate);
         if self.rule == Rule::Adam {
             let adam = AdamConfig::new();
-            return adam.clone().with_weight_decay(decay).init().with_group(strengths, adam.build(), None);
+            let all = adam.clone().with_weight_decay(decay).init();
+            return all.with_group(strengths, adam.build(), None).with_group(plane, adam.build(), None);
         }
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
         let sgd = SgdConfig::new().with_momentum(Some(momentum));
-        sgd.clone().with_weight_decay(decay).init().with_group(strengths, sgd.build(), None)
+        let all = sgd.clone().with_weight_decay(decay).init();
+        all.with_group(strengths, sgd.build(), None).with_group(plane, sgd.build(), None)
     }
 }
