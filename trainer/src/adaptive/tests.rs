@@ -74,8 +74,7 @@ fn the_mix_is_unbiased_and_of_the_stated_variance() {
         for (weight, errors) in errors(weights, split) {
             let (mean, variance, n) = moments(&errors);
             let w = f64::from(weight);
-            let expected =
-                f64::from(SIGMA).powi(2) * square / (split * square + (1.0 - split) * w * w);
+            let expected = f64::from(SIGMA).powi(2) * square / (split * square + (1.0 - split) * w * w);
             assert!(mean.abs() < 5.0 * (expected / n).sqrt(), "{weights:?} at {w}: {mean}");
             let off = (variance / expected - 1.0).abs();
             assert!(off < 5.0 * (2.0 / n).sqrt(), "{weights:?} at {w}: {variance}, expected {expected}");

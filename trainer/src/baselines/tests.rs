@@ -140,7 +140,10 @@ fn noise_has_the_asked_deviation_and_shape() {
         let n = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / n;
         let deviation = (draws.iter().map(|x| x * x).sum::<f64>() / n).sqrt();
-        assert!(mean.abs() < 5.0 * 0.5 / n.sqrt() && (deviation / 0.5 - 1.0).abs() < 0.01, "{mean} {deviation}");
+        assert!(
+            mean.abs() < 5.0 * 0.5 / n.sqrt() && (deviation / 0.5 - 1.0).abs() < 0.01,
+            "{mean} {deviation}"
+        );
         // E |x / s|^beta = 1 / beta.
         let power = draws.iter().map(|x| (x.abs() / noise.scale).powf(beta)).sum::<f64>() / n;
         assert!((power * beta - 1.0).abs() < 0.02, "{beta}: {power}");

@@ -24,7 +24,7 @@ pub use batch::Batch;
 pub use free::Free;
 pub use model::{Craft, Frozen, Model, first_point, first_point_of};
 pub use objective::{Carry, Needs, Objective};
-pub use plain::{Gaussian, Plain};
+pub use plain::{Gaussian, Plain, UniCr};
 pub use preset::{PRESETS, Preset, preset};
 pub use registry::{Choice, Entry, METHODS, Method, entry};
 pub use smoothadv::{CatRs, SmoothAdv, SmoothMix};

@@ -23,6 +23,8 @@ pub enum Method {
     SmoothMix(SmoothMix),
     CatRs(CatRs),
     Ars(Ars),
+    #[serde(rename = "unicr")]
+    UniCr(UniCr),
     StaticMask(StaticPlane),
 }
 
@@ -43,6 +45,7 @@ impl Method {
             Self::SmoothMix(m) => m,
             Self::CatRs(m) => m,
             Self::Ars(m) => m,
+            Self::UniCr(m) => m,
             Self::StaticMask(m) => m,
         }
     }
@@ -153,6 +156,8 @@ pub const METHODS: &[Entry] = &[
         Method::Ars(Ars { freeze: true, ..ARS })),
     entry!("static-mask", "Lyu et al. 2024, arXiv:2406.10427", "CE(w x + n), one w for all images", "-", None, false,
         Method::StaticMask(StaticPlane { gain: 100.0 })),
+    entry!("unicr", "Hong et al. 2022, arXiv:2207.02152", "CE(x + n), generalised normal n", "-", None, false,
+        Method::UniCr(UniCr { beta: 2.25 })),
     entry!("fast", "Wong et al. 2020, arXiv:2001.03994", "CE(x')", "one step of 1.25 epsilon, random start", None, false,
         Method::Adversarial(Adversarial { attack: Pgd { step: 10.0 / 255.0, steps: 1, ..PGD7 }, ..MADRY })),
     entry!("free", "Shafahi et al. 2019, arXiv:1904.12843", "CE(x')", "the replays themselves", None, false,
@@ -216,7 +221,7 @@ impl Choice {
             ("replays", 1.0, 1e4),
             ("copies", if self.name == "consistency" { 2.0 } else { 1.0 }, 1e3),
             ("lambda", 0.0, 1e6),
-            ("beta", 0.0, 1e6),
+            ("beta", if self.name == "unicr" { 1.0 } else { 0.0 }, 1e6),
             ("eta", 0.0, 1e6),
             ("gamma", 0.0, 1e3),
             ("gain", 0.0, 1e6),

@@ -111,7 +111,15 @@ const SIGMA: f32 = 0.5;
 
 impl Trained {
     fn clean(&self) -> f64 {
-        evaluate(&Defence::plain(self.net.clone()), &self.spec, &self.test, (0.0, Path::Fused), 1, &Device::flex()).accuracy
+        evaluate(
+            &Defence::plain(self.net.clone()),
+            &self.spec,
+            &self.test,
+            (0.0, Path::Fused),
+            1,
+            &Device::flex(),
+        )
+        .accuracy
     }
 
     fn robust(&self) -> f64 {

@@ -119,7 +119,8 @@ fn masks_and_methods_that_do_not_belong_together_are_refused() {
 fn votes_are_counted_and_their_winner_is_the_answer() {
     let bench = masked("unet:2", "ars", &[]);
     let defence = Defence::new(&bench.net, &Device::flex(), 3);
-    let count = |draws| votes(&defence, &bench.net, &bench.train, (0.1, Path::Fused, draws), 1, &Device::flex());
+    let count =
+        |draws| votes(&defence, &bench.net, &bench.train, (0.1, Path::Fused, draws), 1, &Device::flex());
     let (few, more) = (count(3), count(9));
     assert!(few.iter().all(|v| v.iter().sum::<u32>() == 3) && few.len() == 18);
     // The first draws are the same ones.
