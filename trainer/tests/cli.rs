@@ -37,10 +37,12 @@ fn bad_arguments_are_explained() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().to_str().unwrap();
     let missing = format!("cifar10:{out}/nothing");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["--out", out, "--device", "tpu"], "expected cpu, cuda or cuda:INDEX"),
         (&["--out", out, "--validation", "99999999"], "--validation 99999999"),
         (&["--out", out, "--batch", "0"], "--batch"),
+        (&["--out", out, "--images", "49001"], "49000 that are not held out"),
+        (&["--out", out, "--images", "0"], "--images"),
         (&["--out", out, "--noise", "cni-w+pni"], "pni-w-GRAIN"),
         (&["--out", out, "--sigma", "-1"], "--sigma"),
         (&["--out", out, "--sigma", "NaN"], "--sigma"),

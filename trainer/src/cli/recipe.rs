@@ -76,6 +76,9 @@ pub struct Options {
     /// Zero border of the random crop, in pixels
     #[arg(long, default_value_t = 4)]
     crop: usize,
+    /// Fit only the first so many training images [usual: all that are not held out]
+    #[arg(long)]
+    images: Option<usize>,
     /// Training images held out for validation (the last ones)
     #[arg(long, default_value_t = 1000)]
     validation: usize,
@@ -156,6 +159,7 @@ pub fn settings(options: &Options, data: &str) -> Result<(Architecture, Settings
     let usual = Settings::usual(data, epochs);
     let settings = Settings {
         validation: options.validation,
+        images: options.images,
         augmentation: Augmentation {
             crop: options.crop,
             flip: false,

@@ -66,7 +66,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return Err(Error::Settings(reason));
     }
     let held = count - settings.validation;
-    let images = Images::read(dataset.as_ref(), 0..held)?;
+    let fitted = settings.images.unwrap_or(held);
+    if fitted > held {
+        let reason = format!("--images {fitted}: there are {held} that are not held out");
+        return Err(Error::Settings(reason));
+    }
+    let images = Images::read(dataset.as_ref(), 0..fitted)?;
     let validation = Images::read(dataset.as_ref(), held..count)?;
     let [mean, deviation] = moments(&images);
     let net = NetSpec {

@@ -138,6 +138,9 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
         settings.validation,
         settings.seed,
     );
+    if let Some(images) = settings.images {
+        let _ = write!(text, " --images {images}");
+    }
     if settings.method != Choice::default() {
         let _ = write!(text, " --method {}", settings.method.name);
     }

@@ -30,6 +30,9 @@ pub struct Settings {
     pub data: String,
     /// Training images held out for validation: the last ones.
     pub validation: usize,
+    /// Training images that are fitted, the first ones; none: all that are not held out.
+    #[serde(default)]
+    pub images: Option<usize>,
     /// Augmentation, with the noise.
     pub augmentation: Augmentation,
     /// Images of a step; the last step of an epoch takes what is left.
@@ -69,6 +72,7 @@ impl Settings {
         Self {
             data: data.into(),
             validation: 1000,
+            images: None,
             augmentation: Augmentation { crop: 4, flip: false, sigma: 0.0 },
             batch: 128,
             schedule: Schedule { rate: 0.1, warmup: 1.0, epochs, decay: Decay::Cosine },
@@ -92,6 +96,7 @@ impl Settings {
         let (schedule, sigma) = (&self.schedule, self.augmentation.sigma);
         let allowed = [
             (sigma.is_finite() && sigma >= 0.0, "--sigma", sigma.to_string(), "a number of at least 0"),
+            (self.images != Some(0), "--images", self.images.unwrap_or_default().to_string(), "at least 1"),
             (self.batch > 0, "--batch", self.batch.to_string(), "at least 1"),
             (
                 schedule.rate.is_finite() && schedule.rate > 0.0,
