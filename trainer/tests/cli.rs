@@ -297,7 +297,7 @@ fn baselines_certify_and_say_by_what() {
     for (certificate, more) in [
         ("cohen", &[][..]),
         ("unicr", &["--beta", "3"]),
-        ("input-dependent", &["--rate", "0.001", "--points", "10", "--neighbours", "3"]),
+        ("input-dependent", &["--rate", "0.01", "--points", "10", "--neighbours", "3"]),
     ] {
         let common = ["baseline", run, "--certificate", certificate, "--max", "3", "--n0", "8", "--n", "40"];
         let output = trainer(&[&common[..], more].concat());

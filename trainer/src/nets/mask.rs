@@ -125,6 +125,7 @@ impl StaticMask {
 
 /// Weights of pixels, in `[0, 1]`.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // a run has one
 pub enum Mask {
     /// From a network that sees a noisy image.
     UNet(UNet),
