@@ -226,7 +226,7 @@ fn check_gradients(method: &str, mask: &str, frozen: bool) {
             let moved = Defence { net: defence.net.valid().train(), mask: Some(moved) };
             f64::from(loss_of(method, &[], &spec, &moved).into_scalar::<f32>())
         };
-        let h = 5e-3f32;
+        let h = 1e-3f32;
         let numeric = (at(h) - at(-h)) / (2.0 * f64::from(h));
         let error = (numeric - analytic).abs() / analytic.abs().max(0.2 * scale);
         assert!(error < 0.05, "{method}: parameter {target} at {element}: {analytic}, difference {numeric}");

@@ -116,8 +116,11 @@ impl StaticMask {
     /// The same with weights moved into `[0, 1]`.
     fn clamped(self) -> Self {
         let clamp = |plane: Tensor<4>| {
+            if !plane.is_autodiff() {
+                return plane.clamp(0.0, 1.0);
+            }
             let learned = plane.is_require_grad();
-            plane.detach().clamp(0.0, 1.0).set_require_grad(learned)
+            plane.inner().clamp(0.0, 1.0).autodiff().set_require_grad(learned)
         };
         Self { plane: self.plane.map(clamp) }
     }

@@ -26,7 +26,7 @@ fn trained(images: &Images) -> (NetSpec, Defence) {
         mean,
         deviation,
         noise: NoiseSpec::default(),
-        mask: Some("unet:2".parse::<crate::nets::MaskSpec>().unwrap().with_split(SPLIT).unwrap()),
+        mask: Some("unet:4".parse::<crate::nets::MaskSpec>().unwrap().with_split(SPLIT).unwrap()),
     };
     let settings = Settings {
         augmentation: Augmentation { crop: 0, flip: false, sigma: SIGMA },
