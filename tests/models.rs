@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfence::certificate::{self, Method};
+use ringfence::certificate::{self, Method, Scheme, Smoothing};
 use ringfence::data::{self, Split};
 use ringfence::models::EMBEDDED;
 use ringfence::noise::{MAX_TV_BUDGET, generate};
@@ -39,6 +39,15 @@ fn cards_name_these_very_files() {
         let source: String = model.source_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!([&card["sha256"], &compiled["sha256"]], [&json!(sha256(&onnx)), &json!(sha256(&rfm))]);
         assert_eq!(source, sha256(&onnx));
+        let mask: Option<String> = model
+            .mask()
+            .map(|mask| mask.adaptive.source_sha256.iter().map(|byte| format!("{byte:02x}")).collect());
+        let file = card.get("mask_network").map(|network| {
+            let bytes = read(&network["file"]);
+            assert_eq!(network["sha256"], json!(sha256(&bytes)));
+            sha256(&bytes)
+        });
+        assert_eq!(mask, file);
         assert_eq!(compiled["arena_bytes_per_sample"], json!(model.arena_bytes(1)));
         let classes: Vec<_> = (0..model.classes()).map(|class| model.class_name(class)).collect();
         assert_eq!(card["classes"], json!(classes));
@@ -61,14 +70,15 @@ fn noise_and_certificates_are_those_of_the_generators() {
             (made.column_bits as u8, made.min_value, made.tv_budget)
         );
         assert!(made.tv_budget <= MAX_TV_BUDGET);
+        let smoothing = Smoothing::of(&model);
         for table in model.certificates() {
             let (n0, n, alpha) = (table.n0(), table.n(), f64::from_bits(table.alpha_bits()));
             let made = match table.method() {
-                Method::TwoStage => certificate::two_stage(n0, n, alpha, sigma, noise.tv_budget),
-                Method::SingleStage => certificate::single_stage(n, alpha, sigma, noise.tv_budget),
+                Method::TwoStage => Scheme::two_stage(n0, n, alpha, smoothing).map(|scheme| scheme.table()),
+                Method::SingleStage => Scheme::single_stage(n, alpha, smoothing).map(|scheme| scheme.table()),
                 Method::Sequential => {
                     let target = f64::from(table.first()) / f64::from(1 << 20);
-                    certificate::sequential(target, n, alpha, sigma, noise.tv_budget)
+                    certificate::sequential_of(target, n, alpha, smoothing)
                 }
                 _ => certificate::predict(n, alpha),
             }

@@ -92,6 +92,24 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A picture that cannot be decoded or used.
+    #[error("{}: {reason}", path.display())]
+    Picture {
+        /// The file or folder at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of a text file that is not what it should be.
+    #[error("{}: line {line}: expected {expected}", path.display())]
+    Line {
+        /// The file at fault.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What it should hold.
+        expected: String,
+    },
     /// An index past the last image.
     #[error("image {index} does not exist: the data set has {len} images")]
     Index {

@@ -2,7 +2,7 @@
 //!
 //! A data set is named by a spec: `signs` and `signs-scene:K` (rendered, nothing to download), `bg:K:SPEC` (another one's pictures
 //! on rendered backgrounds), or `KIND:PATH` with the original files of
-//! CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST. Images are 8-bit, in channel-height-width order, on the pixel grid the
+//! CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, CelebA or ImageNet. Images are 8-bit, in channel-height-width order, on the pixel grid the
 //! certificates are about; nothing is normalised here (the model file carries its input rule).
 //!
 //! ```
@@ -19,6 +19,7 @@
 mod cifar;
 mod composed;
 mod error;
+mod folders;
 mod idx;
 mod memory;
 mod signs;
@@ -121,7 +122,7 @@ pub trait Dataset: Send + Sync {
 }
 
 /// The forms of spec that [`open`] understands, for help texts and errors.
-pub const SPECS: &str = "signs, signs-scene:K (K from 32 to 96), bg:K:SPEC (on backgrounds), cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR or fashion-mnist:DIR";
+pub const SPECS: &str = "signs, signs-scene:K (K from 32 to 96), bg:K:SPEC (on backgrounds), cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR, fashion-mnist:DIR, celeba:DIR or imagenet:DIR";
 
 /// Opens the data set that `spec` names.
 ///
@@ -145,6 +146,8 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
             let (k, inner) = rest.split_once(':').ok_or_else(unknown)?;
             Box::new(composed::Composed::new(open(inner, split)?, side(spec, k)?, split)?)
         }
+        "celeba" => Box::new(folders::celeba(path, split)?),
+        "imagenet" => Box::new(folders::imagenet(path, split)?),
         "mnist" | "fashion-mnist" => Box::new(idx::open(kind, path, split)?),
         _ => return Err(DataError::Spec { found: spec.to_owned() }),
     })

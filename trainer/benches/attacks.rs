@@ -31,6 +31,7 @@ fn attacks(c: &mut Criterion) {
         mean: vec![0.5; 3],
         deviation: vec![0.25; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     };
     let net = Network::new(&spec, &device, 1);
     let batch = batch(&device);

@@ -2,7 +2,9 @@
 #![recursion_limit = "256"]
 #![forbid(unsafe_code)]
 
+pub mod adaptive;
 pub mod attacks;
+pub mod baselines;
 pub mod cli;
 pub mod data;
 pub mod diagnose;

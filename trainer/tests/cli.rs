@@ -26,7 +26,7 @@ fn train_with(extra: &[&str]) -> Vec<String> {
 
 #[test]
 fn help_of_every_verb_has_examples() {
-    for verb in ["train", "evaluate", "export"] {
+    for verb in ["train", "evaluate", "export", "baseline"] {
         let text = String::from_utf8(trainer(&[verb, "--help"]).stdout).unwrap();
         assert!(text.contains("Examples:") && text.contains("--device"), "{text}");
     }
@@ -37,10 +37,12 @@ fn bad_arguments_are_explained() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().to_str().unwrap();
     let missing = format!("cifar10:{out}/nothing");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["--out", out, "--device", "tpu"], "expected cpu, cuda or cuda:INDEX"),
         (&["--out", out, "--validation", "99999999"], "--validation 99999999"),
         (&["--out", out, "--batch", "0"], "--batch"),
+        (&["--out", out, "--images", "49001"], "49000 that are not held out"),
+        (&["--out", out, "--images", "0"], "--images"),
         (&["--out", out, "--noise", "cni-w+pni"], "pni-w-GRAIN"),
         (&["--out", out, "--sigma", "-1"], "--sigma"),
         (&["--out", out, "--sigma", "NaN"], "--sigma"),
@@ -247,6 +249,66 @@ fn train_evaluate_and_export_work_together() {
     assert!(command.contains("--data cifar10:DIR") && command.contains("--epochs 1"), "{command}");
     assert_eq!((&card["parameters"], &card["test"]["images"]), (&78_042.into(), &20.into()));
     diagnosed(run, &std::fs::read(&file).unwrap(), dir.path());
+}
+
+/// A run with a mask: what it says, and what other verbs say to it.
+#[test]
+fn masked_runs_are_evaluated_and_exported_as_two_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = &masked_run(dir.path(), "ars", &["--mask", "unet:2", "--budget-split", "0.4"])[..];
+    let scored = trainer(&["evaluate", run, "--max", "8", "--votes", "3"]);
+    let report: serde_json::Value = serde_json::from_slice(&scored.stdout).unwrap();
+    assert_eq!((&report["smoothed"]["votes"], &report["sigma"]), (&3.into(), &0.25.into()));
+    assert!(report["smoothed"]["accuracy"].as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)));
+    let file = dir.path().join("tiny.onnx");
+    let exported = trainer(&["export", run, "-o", file.to_str().unwrap()]);
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let card: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
+    let mask = std::fs::read(dir.path().join("tiny-mask.onnx")).unwrap();
+    assert_eq!(card["mask_network"]["sha256"], ringfence_trainer::export::sha256(&mask));
+    assert_eq!(card["mask_network"]["file"], "tiny-mask.onnx");
+    let command = card["command"].as_str().unwrap();
+    assert!(
+        command.contains("--mask unet:2 --budget-split 0.4") && command.contains("--method ars"),
+        "{command}"
+    );
+    for verb in ["attack", "diagnose"] {
+        assert!(error(&[verb, run]).contains("unet:2"), "{verb} takes plain networks");
+    }
+    let fixed = masked_run(dir.path(), "static-mask", &[]);
+    assert!(error(&["export", &fixed, "-o", file.to_str().unwrap()]).contains("static mask"));
+}
+
+fn masked_run(folder: &Path, method: &str, more: &[&str]) -> String {
+    tiny_cifar(folder);
+    let (data, out) = (format!("cifar10:{}", folder.display()), folder.join(method).display().to_string());
+    let common = ["train", "--net", "resnet8", "--data", &data, "--sigma", "0.25", "--epochs", "1"];
+    let rest = ["--validation", "5", "--batch", "16", "--method", method, "--out", &out];
+    let trained = trainer(&[&common[..], &rest, more].concat());
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    out
+}
+
+#[test]
+fn baselines_certify_and_say_by_what() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = &tiny_run(dir.path())[..];
+    for (certificate, more) in [
+        ("cohen", &[][..]),
+        ("unicr", &["--beta", "3"]),
+        ("input-dependent", &["--rate", "0.01", "--points", "10", "--neighbours", "3"]),
+    ] {
+        let common = ["baseline", run, "--certificate", certificate, "--max", "3", "--n0", "8", "--n", "40"];
+        let output = trainer(&[&common[..], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&report["certificate"]["name"], &report["images"]), (&certificate.into(), &3.into()));
+        let at = |radius: &str| report["certified_accuracy"][radius].as_f64().unwrap();
+        assert!(at("0/255") >= at("1/255") && at("1/255") >= at("4/255"));
+    }
+    assert!(error(&["baseline", run, "--certificate", "unicr", "--beta", "0.5"]).contains("--beta 0.5"));
+    assert!(error(&["baseline", run, "--certificate", "cohen", "--alpha", "0"]).contains("alpha"));
 }
 
 /// All checks run, on an integer twin and a source of transfer too.

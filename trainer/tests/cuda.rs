@@ -29,6 +29,7 @@ fn gradients(device: &Device, path: Path) -> Vec<Vec<f32>> {
         mean: vec![0.5; 3],
         deviation: vec![0.25; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     };
     let autodiff = device.clone().autodiff();
     let net = Network::new(&spec, &autodiff, 5);

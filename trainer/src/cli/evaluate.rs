@@ -5,7 +5,7 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::nets::Path;
 use crate::train::checkpoint::{self, State};
-use crate::train::{Score, evaluate};
+use crate::train::{Score, evaluate, smoothed_accuracy, votes};
 use burn::tensor::Device;
 use ringfence::data;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub struct Args {
     /// Deviation of the noise; that of the training by default
     #[arg(long)]
     sigma: Option<f32>,
+    /// Votes of the smoothed classifier for each image [usual: 10 behind a mask, none without]
+    #[arg(long)]
+    votes: Option<u32>,
     /// Evaluate only the first images
     #[arg(long)]
     max: Option<usize>,
@@ -53,7 +56,19 @@ struct Report {
     sigma: f32,
     clean: Score,
     noisy: Score,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smoothed: Option<Smoothed>,
 }
+
+/// The smoothed classifier.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Smoothed {
+    votes: u32,
+    accuracy: f64,
+}
+
+/// Votes of runs with a mask, those of the authors' evaluation in training.
+const VOTES: u32 = 10;
 
 /// Images of a data set, which must be of the network's shape and classes.
 ///
@@ -88,7 +103,7 @@ pub fn scores(
     seed: u64,
     (device, path): (&Device, Path),
 ) -> Result<[Score; 2], Error> {
-    let net = checkpoint::load_net(folder, &state.net, device)?;
+    let net = checkpoint::load_defence(folder, &state.net, device)?;
     let score = |sigma| evaluate(&net, &state.net, images, (sigma, path), seed, device);
     Ok([score(0.0), score(sigma)])
 }
@@ -105,6 +120,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let images = read(&spec, args.split, args.max, &state)?;
     let sigma = args.sigma.unwrap_or(state.settings.augmentation.sigma);
     let [clean, noisy] = scores(&folder, &state, &images, sigma, args.seed, (&device, path))?;
+    let count = args.votes.unwrap_or(if state.net.mask.is_some() { VOTES } else { 0 });
+    let smoothed = (count > 0).then(|| {
+        let net = checkpoint::load_defence(&folder, &state.net, &device)?;
+        let votes = votes(&net, &state.net, &images, (sigma, path, count), args.seed, &device);
+        Ok::<_, Error>(Smoothed { votes: count, accuracy: smoothed_accuracy(&votes, images.labels()) })
+    });
     let report = Report {
         schema: "ringfence.evaluation/1",
         data: spec,
@@ -114,6 +135,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         sigma,
         clean,
         noisy,
+        smoothed: smoothed.transpose()?,
     };
     println!("{}", serde_json::to_string(&report).map_err(Error::json(&folder))?);
     Ok(())

@@ -2,7 +2,8 @@
 
 use super::{device, evaluate};
 use crate::error::Error;
-use crate::export::{Accuracy, Card, to_onnx, write_whole};
+use crate::export::{Accuracy, Card, to_onnx, unet_to_onnx, write_whole};
+use crate::nets::{Mask, parameters};
 use crate::quantise;
 use crate::train::checkpoint;
 use burn::tensor::Device;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// Checkpoint folder, or a run's folder for its newest checkpoint; or the folder of `quantise`
     checkpoint: PathBuf,
-    /// ONNX file to write; the card goes beside it as NAME.json
+    /// ONNX file to write; the card goes beside it as NAME.json, a mask network as NAME-mask.onnx
     #[arg(short, long, value_name = "NAME.onnx")]
     output: PathBuf,
     /// Data set for the card's test accuracy; the one it was trained on by default
@@ -53,8 +54,19 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let (device, path) = device::open(&args.device)?;
     let folder = checkpoint::resolve(&args.checkpoint)?;
     let state = checkpoint::read_state(&folder)?;
-    let net = checkpoint::load_net(&folder, &state.net, &Device::flex())?;
-    let onnx = to_onnx(&net, &state.net, name)?;
+    let defence = checkpoint::load_defence(&folder, &state.net, &Device::flex())?;
+    let mask = match &defence.mask {
+        None => None,
+        Some(Mask::UNet(net)) => {
+            let onnx = unet_to_onnx(net, state.net.input, &format!("{name}-mask"))?;
+            Some((onnx, parameters(net)))
+        }
+        Some(Mask::Static(_)) => {
+            let reason = "a static mask: no file for it, `evaluate` measures it";
+            return Err(Error::Settings(format!("{}: {reason}", folder.display())));
+        }
+    };
+    let onnx = to_onnx(&defence.net, &state.net, name)?;
     let test = if args.no_accuracy {
         None
     } else {
@@ -64,7 +76,14 @@ pub fn run(args: &Args) -> Result<(), Error> {
         let [clean, noisy] = evaluate::scores(&folder, &state, &images, sigma, NOISE_SEED, (&device, path))?;
         Some(Accuracy { images: images.len(), clean, noisy })
     };
-    write(args, &onnx, &Card::new(name, &onnx, &state, net.parameters(), test))
+    let mut card = Card::new(name, &onnx, &state, defence.net.parameters(), test);
+    if let Some((mask, parameters)) = &mask {
+        let file = args.output.with_file_name(format!("{name}-mask.onnx"));
+        write_whole(&file, mask)?;
+        println!("{} ({} bytes)", file.display(), mask.len());
+        card = card.with_mask(name, mask, *parameters);
+    }
+    write(args, &onnx, &card)
 }
 
 /// Exports a network after `quantise`, whose accuracy is that of its integers.

@@ -1,7 +1,8 @@
-//! The command line: `train`, `methods`, `quantise`, `evaluate`, `attack`, `attacks`, `audit`, `diagnose`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `baseline`, `attack`, `attacks`, `audit`, `diagnose`, `export`.
 
 mod attack;
 mod audit;
+mod baseline;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod device;
@@ -34,6 +35,8 @@ enum Command {
     Quantise(quantise::Args),
     /// Measure the accuracy of a checkpoint, with and without noise, as one line of JSON
     Evaluate(evaluate::Args),
+    /// Certify test images by other smoothing methods, in floats, to compare with
+    Baseline(baseline::Args),
     /// Attack a checkpoint's network and print what each attack leaves of its accuracy
     Attack(attack::Args),
     /// List attacks
@@ -57,6 +60,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
         Command::Methods(args) => methods::run(&args),
         Command::Quantise(args) => with_threads(args.threads, || quantise::run(&args)),
         Command::Evaluate(args) => with_threads(args.threads, || evaluate::run(&args)),
+        Command::Baseline(args) => with_threads(args.threads, || baseline::run(&args)),
         Command::Attack(args) => with_threads(args.threads, || attack::run(&args)),
         Command::Diagnose(args) => {
             let failed = with_threads(args.threads, || diagnose::run(&args))?;

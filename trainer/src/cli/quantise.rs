@@ -72,7 +72,8 @@ pub fn run(args: &Args) -> Result<(), Error> {
         )));
     }
     let held = count - settings.validation;
-    let images = Images::read(dataset.as_ref(), 0..held)?;
+    let fitted = settings.images.unwrap_or(held).min(held);
+    let images = Images::read(dataset.as_ref(), 0..fitted)?;
     let validation = Images::read(dataset.as_ref(), held..count)?;
     let net = checkpoint::load_net(&folder, &float.net, &Device::flex())?;
     // Without noise in training there is still a least that the compiler knows.

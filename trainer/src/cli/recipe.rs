@@ -3,7 +3,7 @@
 use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::{Choice, Preset, entry, preset};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, MaskSpec};
 use crate::noise::NoiseSpec;
 use crate::train::{Decay, Rule, Schedule, Settings};
 use std::path::PathBuf;
@@ -21,6 +21,13 @@ pub struct Options {
     /// pni-a-in-GRAIN and pni-a-out-GRAIN, with GRAIN layer, channel or element [usual: what the method is about]
     #[arg(long)]
     noise: Option<NoiseSpec>,
+    /// What weights the pixels in adaptive smoothing: unet:BASE (channels at full size) or static [usual: what belongs to
+    /// the method]
+    #[arg(long)]
+    mask: Option<MaskSpec>,
+    /// Share of the first step in the budget of noise, with a mask network [usual: 0.5]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    budget_split: Option<f64>,
     /// Training method
     #[arg(long)]
     method: Option<String>,
@@ -69,6 +76,9 @@ pub struct Options {
     /// Zero border of the random crop, in pixels
     #[arg(long, default_value_t = 4)]
     crop: usize,
+    /// Fit only the first so many training images [usual: all that are not held out]
+    #[arg(long)]
+    images: Option<usize>,
     /// Training images held out for validation (the last ones)
     #[arg(long, default_value_t = 1000)]
     validation: usize,
@@ -97,6 +107,24 @@ impl Options {
         {
             Some(text) => text.parse().map_err(|e| Error::Settings(format!("--noise {text}: {e}"))),
             None => Ok(NoiseSpec::default()),
+        }
+    }
+}
+
+impl Options {
+    /// The mask: what is asked for, else what belongs to the method.
+    ///
+    /// # Errors
+    /// A share of the budget that is out of range or for nothing.
+    pub fn mask(&self, method: &Choice) -> Result<Option<MaskSpec>, Error> {
+        let usual = method.objective().mask().and_then(|needs| needs.usual.parse().ok());
+        match (self.mask.or(usual), self.budget_split) {
+            (Some(mask), Some(split)) => mask.with_split(split).map(Some),
+            (None, Some(split)) => {
+                let reason = format!("--method {} has no mask network", method.name);
+                Err(Error::Settings(format!("--budget-split {split}: {reason}")))
+            }
+            (mask, None) => Ok(mask),
         }
     }
 }
@@ -131,6 +159,7 @@ pub fn settings(options: &Options, data: &str) -> Result<(Architecture, Settings
     let usual = Settings::usual(data, epochs);
     let settings = Settings {
         validation: options.validation,
+        images: options.images,
         augmentation: Augmentation {
             crop: options.crop,
             flip: false,

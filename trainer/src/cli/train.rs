@@ -18,12 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
   ringfence-trainer train --net resnet20 --data cifar10:cifar --sigma 0.25 --epochs 40 --out runs/c10 --resume
   ringfence-trainer train --preset consistency-resnet20 --data cifar10:cifar --out runs/c10-consistency
   ringfence-trainer train --net resnet20 --data cifar10:cifar --method trades --set beta=4,epsilon=8/255 --epochs 80 --out runs/t
+  ringfence-trainer train --net resnet20 --mask unet:8 --method ars --data signs-scene:64 --sigma 0.5 --epochs 8 --out runs/ars
 
 `ringfence-trainer methods` lists methods, their numbers and presets. Ctrl-C stops after the running step and keeps a
 checkpoint; repeat the command with --resume to go on.")]
 pub struct Args {
-    /// Data set: signs, cifar10:DIR, cifar100:DIR, mnist:DIR or fashion-mnist:DIR
-    #[arg(long)]
+    /// Data set
+    #[arg(long, long_help = format!("Data set: {}", data::SPECS))]
     data: String,
     /// Folder of checkpoints and metrics
     #[arg(long)]
@@ -65,7 +66,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return Err(Error::Settings(reason));
     }
     let held = count - settings.validation;
-    let images = Images::read(dataset.as_ref(), 0..held)?;
+    let fitted = settings.images.unwrap_or(held);
+    if fitted > held {
+        let reason = format!("--images {fitted}: there are {held} that are not held out");
+        return Err(Error::Settings(reason));
+    }
+    let images = Images::read(dataset.as_ref(), 0..fitted)?;
     let validation = Images::read(dataset.as_ref(), held..count)?;
     let [mean, deviation] = moments(&images);
     let net = NetSpec {
@@ -75,8 +81,10 @@ pub fn run(args: &Args) -> Result<(), Error> {
         mean,
         deviation,
         noise: args.options.noise()?,
+        mask: args.options.mask(&settings.method)?,
     };
     net.check()?;
+    settings.check_mask(&net)?;
     let stop = stop_on_signal()?;
     let place = Place {
         out: &args.out,

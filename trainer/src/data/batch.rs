@@ -63,6 +63,18 @@ impl Images {
         self.shape
     }
 
+    /// Bytes of image `index`, channel-height-width.
+    #[must_use]
+    pub fn bytes(&self, index: u32) -> &[u8] {
+        self.image(index)
+    }
+
+    /// Bytes of all images.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.pixels
+    }
+
     fn image(&self, index: u32) -> &[u8] {
         &self.pixels[index as usize * self.shape.bytes()..][..self.shape.bytes()]
     }

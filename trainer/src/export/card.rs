@@ -51,7 +51,18 @@ pub struct Card<'a> {
     test: Option<Accuracy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantised: Option<Quantised>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask_network: Option<MaskFile>,
     trainer: &'static str,
+}
+
+/// The mask network's file.
+#[derive(Debug, Serialize)]
+struct MaskFile {
+    file: String,
+    sha256: String,
+    bytes: usize,
+    parameters: usize,
 }
 
 /// How a network was fine-tuned on integers; the other fields of the card are those of the float network.
@@ -68,11 +79,15 @@ struct Quantised {
     validation_accuracy: Option<f64>,
 }
 
-/// A spec without the path on the machine that trained: `cifar10:DIR`.
+/// A spec without the path on the machine that trained: `cifar10:DIR`, `bg:48:cifar10:DIR`.
 fn portable(spec: &str) -> String {
     match spec.split_once(':') {
+        Some(("signs-scene", _)) | None => spec.into(),
+        Some(("bg", rest)) => match rest.split_once(':') {
+            Some((side, inner)) => format!("bg:{side}:{}", portable(inner)),
+            None => spec.into(),
+        },
         Some((kind, _)) => format!("{kind}:DIR"),
-        None => spec.into(),
     }
 }
 
@@ -103,6 +118,12 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
     if !net.noise.is_none() {
         let _ = write!(text, " --noise {}", net.noise);
     }
+    if let Some(mask) = net.mask {
+        let _ = write!(text, " --mask {mask}");
+        if let Some(split) = mask.split() {
+            let _ = write!(text, " --budget-split {split}");
+        }
+    }
     if let Decay::Step { epochs } = &schedule.decay {
         let epochs: Vec<String> = epochs.iter().map(u32::to_string).collect();
         let _ = write!(text, " --steps {}", epochs.join(","));
@@ -117,6 +138,9 @@ pub fn command(net: &NetSpec, settings: &Settings, name: &str) -> String {
         settings.validation,
         settings.seed,
     );
+    if let Some(images) = settings.images {
+        let _ = write!(text, " --images {images}");
+    }
     if settings.method != Choice::default() {
         let _ = write!(text, " --method {}", settings.method.name);
     }
@@ -182,8 +206,17 @@ impl<'a> Card<'a> {
             validation_accuracy: state.validation,
             test,
             quantised: None,
+            mask_network: None,
             trainer: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    /// The card with the file `onnx` of the mask network, called `NAME-mask.onnx`.
+    #[must_use]
+    pub fn with_mask(mut self, name: &str, onnx: &[u8], parameters: usize) -> Self {
+        let file = format!("{name}-mask.onnx");
+        self.mask_network = Some(MaskFile { file, sha256: sha256(onnx), bytes: onnx.len(), parameters });
+        self
     }
 
     /// The card of the same network after `quantise`.
@@ -227,8 +260,21 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::portable_run;
+    use super::{portable, portable_run};
     use std::path::Path;
+
+    #[test]
+    fn data_sets_are_named_without_the_path_of_a_machine() {
+        for (spec, expected) in [
+            ("signs", "signs"),
+            ("signs-scene:64", "signs-scene:64"),
+            ("cifar10:/home/me/c10", "cifar10:DIR"),
+            ("bg:48:cifar10:/home/me/c10", "bg:48:cifar10:DIR"),
+            ("bg:64:signs", "bg:64:signs"),
+        ] {
+            assert_eq!(portable(spec), expected, "{spec}");
+        }
+    }
 
     #[test]
     fn runs_are_named_without_the_path_of_a_machine() {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adaptive;
+
 use super::*;
 use crate::nets::tests::{SMALL, floats, images, spec};
 use crate::nets::{Network, Pass, Path, UNet};

@@ -89,10 +89,16 @@ impl Batch {
     /// Noise of deviation [`sigma`](Self::sigma) for copy `copy` of every image.
     #[must_use]
     pub fn noise(&self, copy: u32) -> Tensor<4> {
-        let (epoch, sigma) = (self.epoch, self.sigma);
+        self.noise_by(copy, |random| self.sigma * random.draw())
+    }
+
+    /// Noise of another law, with values of `draw`, for copy `copy` of every image.
+    #[must_use]
+    pub fn noise_by(&self, copy: u32, draw: impl Fn(&mut Normals) -> f32 + Sync) -> Tensor<4> {
+        let epoch = self.epoch;
         self.filled(
             |index| Stream::Copy { epoch, index, copy },
-            |random, out| out.iter_mut().for_each(|v| *v = sigma * random.draw()),
+            |random, out| out.iter_mut().for_each(|v| *v = draw(random)),
         )
     }
 

@@ -1,8 +1,9 @@
 //! The network as a method sees it: in training, or frozen for an attack.
 
 use super::batch::Batch;
+use crate::adaptive::{Seen, look};
 use crate::attacks::{Pgd, Start};
-use crate::nets::{Draw, NetSpec, Network, Pass, Path};
+use crate::nets::{Draw, Mask, NetSpec, Network, Pass, Path};
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct Model<'a> {
     pub path: Path,
     /// A trained network whose predictions guide the method, where one needs it; not on an autodiff device.
     teacher: Option<&'a Network>,
+    /// What weights the pixels, where something does; on an autodiff device.
+    mask: Option<&'a Mask>,
     seed: u64,
     next: Cell<u64>,
 }
@@ -40,13 +43,19 @@ impl<'a> Model<'a> {
     /// The network in step `step` of the run of `seed`: noise layers draw anew in every pass of every step.
     #[must_use]
     pub fn new(net: &'a Network, spec: &'a NetSpec, path: Path, seed: u64, step: u64) -> Self {
-        Self { net, spec, path, teacher: None, seed, next: Cell::new(step * PASSES) }
+        Self { net, spec, path, teacher: None, mask: None, seed, next: Cell::new(step * PASSES) }
     }
 
     /// The same with a teacher.
     #[must_use]
     pub fn guided_by(self, teacher: Option<&'a Network>) -> Self {
         Self { teacher, ..self }
+    }
+
+    /// The same behind a mask, of the kind that the network's shape names.
+    #[must_use]
+    pub fn behind(self, mask: Option<&'a Mask>) -> Self {
+        Self { mask, ..self }
     }
 
     fn pass(&self) -> Pass {
@@ -58,7 +67,20 @@ impl<'a> Model<'a> {
     /// Logits in training: gradients reach the parameters, batch statistics are the batch's own.
     #[must_use]
     pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
-        self.net.forward(self.spec, images.autodiff(), self.pass())
+        self.logits_of(images.autodiff())
+    }
+
+    /// The same of images that are on an autodiff device.
+    #[must_use]
+    pub fn logits_of(&self, images: Tensor<4>) -> Tensor<2> {
+        self.net.forward(self.spec, images, self.pass())
+    }
+
+    /// What draw `draw` of the noise shows of `batch` through the mask, in training; none without a mask.
+    #[must_use]
+    pub fn look(&self, batch: &Batch, draw: u32) -> Option<Seen> {
+        let mask = self.mask.zip(self.spec.mask)?;
+        Some(look(mask, batch, (draw, self.path, true)))
     }
 
     /// The network with constant parameters.

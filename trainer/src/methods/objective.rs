@@ -23,6 +23,17 @@ impl Carry {
     }
 }
 
+/// What a method that trains a mask asks of the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needs {
+    /// The mask that belongs to it; another one must be of the same kind.
+    pub usual: &'static str,
+    /// Factor of the mask's gradients.
+    pub gain: f64,
+    /// Whether only the mask learns.
+    pub frozen_classifier: bool,
+}
+
 /// A training method.
 pub trait Objective {
     /// The loss to be minimised on `batch`: one number, a mean over images.
@@ -49,6 +60,11 @@ pub trait Objective {
     /// Whether a trained network must guide it.
     fn needs_teacher(&self) -> bool {
         false
+    }
+
+    /// What it asks for, if it trains a mask.
+    fn mask(&self) -> Option<Needs> {
+        None
     }
 
     /// The attack that it trains against, which its validation also uses.

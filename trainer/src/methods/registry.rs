@@ -22,6 +22,10 @@ pub enum Method {
     Macer(Macer),
     SmoothMix(SmoothMix),
     CatRs(CatRs),
+    Ars(Ars),
+    #[serde(rename = "unicr")]
+    UniCr(UniCr),
+    StaticMask(StaticPlane),
 }
 
 impl Method {
@@ -40,6 +44,9 @@ impl Method {
             Self::Macer(m) => m,
             Self::SmoothMix(m) => m,
             Self::CatRs(m) => m,
+            Self::Ars(m) => m,
+            Self::UniCr(m) => m,
+            Self::StaticMask(m) => m,
         }
     }
 }
@@ -82,6 +89,8 @@ const TRADES: Trades = Trades {
     attack: Pgd { epsilon: 0.031, step: 0.007, steps: 10, start: Start::Jitter, ..PGD7 },
     beta: 6.0,
 };
+
+const ARS: Ars = Ars { reconstruction: 0.0, gain: 1.0, freeze: false };
 
 macro_rules! entry {
     ($name:literal, $paper:literal, $loss:literal, $inner:literal, $noise:expr, $fine:literal, $make:expr) => {
@@ -141,6 +150,14 @@ pub const METHODS: &[Entry] = &[
     entry!("cat-rs", "Jeong et al. 2023, arXiv:2212.09000", "lowest k CE(x + n) + lambda max KL(teacher || x + n')",
         "L2 PGD-4 on each noise", None, false,
         Method::CatRs(CatRs { copies: 4, epsilon: 256.0 / 255.0, steps: 4, lambda: 1.0 })),
+    entry!("ars", "Lyu et al. 2024, arXiv:2406.10427", "CE(mix of x + n and w x + n')", "-", None, false,
+        Method::Ars(ARS)),
+    entry!("ars-mask", "Lyu et al. 2024, arXiv:2406.10427", "CE(mix of x + n and w x + n'), classifier frozen", "-", None, true,
+        Method::Ars(Ars { freeze: true, ..ARS })),
+    entry!("static-mask", "Lyu et al. 2024, arXiv:2406.10427", "CE(w x + n), one w for all images", "-", None, false,
+        Method::StaticMask(StaticPlane { gain: 100.0 })),
+    entry!("unicr", "Hong et al. 2022, arXiv:2207.02152", "CE(x + n), generalised normal n", "-", None, false,
+        Method::UniCr(UniCr { beta: 2.25 })),
     entry!("fast", "Wong et al. 2020, arXiv:2001.03994", "CE(x')", "one step of 1.25 epsilon, random start", None, false,
         Method::Adversarial(Adversarial { attack: Pgd { step: 10.0 / 255.0, steps: 1, ..PGD7 }, ..MADRY })),
     entry!("free", "Shafahi et al. 2019, arXiv:1904.12843", "CE(x')", "the replays themselves", None, false,
@@ -204,9 +221,11 @@ impl Choice {
             ("replays", 1.0, 1e4),
             ("copies", if self.name == "consistency" { 2.0 } else { 1.0 }, 1e3),
             ("lambda", 0.0, 1e6),
-            ("beta", 0.0, 1e6),
+            ("beta", if self.name == "unicr" { 1.0 } else { 0.0 }, 1e6),
             ("eta", 0.0, 1e6),
             ("gamma", 0.0, 1e3),
+            ("gain", 0.0, 1e6),
+            ("reconstruction", 0.0, 1e6),
             ("clean_epochs", 0.0, 1e6),
             ("warmup_epochs", 0.0, 1e6),
         ];

@@ -22,6 +22,7 @@ fn spec() -> NetSpec {
         mean: vec![0.5; 3],
         deviation: vec![0.3; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that determines a network but its weights.
 
 use super::arch::Architecture;
+use super::mask::MaskSpec;
 use crate::error::Error;
 use crate::noise::NoiseSpec;
 use serde::{Deserialize, Serialize};
@@ -21,17 +22,20 @@ pub struct NetSpec {
     /// Noise that is part of the network; absent in files from before there was any.
     #[serde(default, skip_serializing_if = "NoiseSpec::is_none")]
     pub noise: NoiseSpec,
+    /// What weights the pixels before it (adaptive smoothing); absent in files of plain networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<MaskSpec>,
 }
 
 impl NetSpec {
-    /// Checks that the network takes images of this size.
+    /// Checks that the network, and its mask if there is one, take images of this size.
     ///
     /// # Errors
     /// Naming the network and the smallest image it takes.
     pub fn check(&self) -> Result<(), Error> {
         let ([c, h, w], least) = (self.input, self.architecture.smallest());
         if h.min(w) >= least {
-            return Ok(());
+            return self.mask.map_or(Ok(()), |mask| mask.check(self.input));
         }
         let name = self.architecture;
         Err(Error::Settings(format!(

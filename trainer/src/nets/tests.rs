@@ -26,6 +26,7 @@ pub(crate) fn spec(net: &str, input: [usize; 3], noise: &str) -> NetSpec {
         mean: vec![0.4; input[0]],
         deviation: vec![0.3; input[0]],
         noise: noise.parse().unwrap(),
+        mask: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The mask network of adaptive randomized smoothing (Hong et al. 2024; their `src/models/unet.py`): a U-net
+//! The mask network of adaptive randomized smoothing (Lyu et al. 2024; their `src/models/unet.py`): a U-net
 //! (Ronneberger et al. 2015) whose output weights each pixel of the noisy image it sees.
 //!
 //! Left out: the 30 % channel dropout of the authors' training, which is the identity at inference.

@@ -31,6 +31,7 @@ fn spec() -> NetSpec {
         mean,
         deviation,
         noise: NoiseSpec::default(),
+        mask: None,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Checkpoints: `OUT/checkpoints/epoch-NNNNN[-step-NNNNNNN]/{network.bpk, optimizer.bpk, state.json}`, with `average.bpk`
-//! where weights are averaged; `OUT/best` is a copy of the one with the best validation.
+//! where weights are averaged and `network-mask.bpk`, `average-mask.bpk` where there is a mask; `OUT/best` is a copy of the one with the best validation.
 //!
 //! A checkpoint is written to a scratch folder and renamed, so that one is either whole or absent;
 //! older ones go only after the new one is in place.
@@ -7,7 +7,7 @@
 use super::settings::Settings;
 use crate::error::Error;
 use crate::export::sha256;
-use crate::nets::{NetSpec, Network};
+use crate::nets::{Defence, Mask, NetSpec, Network};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -68,12 +68,12 @@ pub struct Partial {
 #[derive(Clone, Copy)]
 #[allow(missing_debug_implementations)] // Burn's optimiser has none
 pub struct Tensors<'a> {
-    /// The network, on an autodiff device.
-    pub net: &'a Network,
+    /// The network and its mask, on an autodiff device.
+    pub net: &'a Defence,
     /// The optimiser's state.
     pub optimizer: &'a ModuleOptimizer,
-    /// The averaged network.
-    pub average: Option<&'a Network>,
+    /// Their average.
+    pub average: Option<&'a Defence>,
 }
 
 impl State {
@@ -168,14 +168,12 @@ fn put(scratch: &Path, target: &Path, state: &State, tensors: Tensors) -> Result
         fs::remove_dir_all(scratch).map_err(Error::file(scratch))?;
     }
     fs::create_dir_all(scratch).map_err(Error::file(scratch))?;
-    let file = scratch.join("network.bpk");
     // `valid` also settles the running statistics, whose last update would otherwise be left out.
-    tensors.net.valid().save_file(&file).map_err(Error::record(&file))?;
+    write(scratch, "network", tensors.net.valid())?;
     let file = scratch.join("optimizer.bpk");
     tensors.optimizer.save(&file).map_err(Error::record(&file))?;
     if let Some(average) = tensors.average {
-        let file = scratch.join("average.bpk");
-        average.clone().save_file(&file).map_err(Error::record(&file))?;
+        write(scratch, "average", average.clone())?;
     }
     let file = scratch.join("state.json");
     let text = serde_json::to_string_pretty(state).map_err(Error::json(&file))?;
@@ -188,6 +186,17 @@ fn put(scratch: &Path, target: &Path, state: &State, tensors: Tensors) -> Result
         fs::remove_dir_all(target).map_err(Error::file(target))?;
     }
     fs::rename(scratch, target).map_err(Error::file(target))
+}
+
+/// Writes `NAME.bpk` and, if there is a mask, `NAME-mask.bpk`.
+fn write(folder: &Path, name: &str, defence: Defence) -> Result<(), Error> {
+    let file = folder.join(format!("{name}.bpk"));
+    defence.net.save_file(&file).map_err(Error::record(&file))?;
+    if let Some(mask) = defence.mask {
+        let file = folder.join(format!("{name}-mask.bpk"));
+        mask.save_file(&file).map_err(Error::record(&file))?;
+    }
+    Ok(())
 }
 
 /// The checkpoint that `path` names: its own folder, or a run's folder and its newest checkpoint.
@@ -233,37 +242,57 @@ pub fn read_state(checkpoint: &Path) -> Result<State, Error> {
     Ok(state)
 }
 
-/// The network of a checkpoint on `device`, as it is evaluated and exported: its average, where weights are averaged.
+/// The plain network of a checkpoint on `device`, as it is evaluated and exported: its average, where weights are averaged.
+///
+/// # Errors
+/// Naming the file; a network behind a mask.
+pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+    if let Some(mask) = spec.mask {
+        let reason = format!("a network behind a mask ({mask}), where a plain one is expected");
+        return Err(Error::Settings(format!("{}: {reason}", checkpoint.display())));
+    }
+    Ok(load_defence(checkpoint, spec, device)?.net)
+}
+
+/// The network and mask of a checkpoint on `device`, as they are evaluated and exported.
 ///
 /// # Errors
 /// Naming the file.
-pub fn load_net(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+pub fn load_defence(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Defence, Error> {
     if checkpoint.join("average.bpk").exists() {
         return load_average(checkpoint, spec, device);
     }
     load_trained(checkpoint, spec, device)
 }
 
-/// The network that the optimiser moves.
+/// What the optimiser moves.
 ///
 /// # Errors
 /// Naming the file.
-pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    load(Network::blank(spec, device), &checkpoint.join("network.bpk"))
+pub fn load_trained(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Defence, Error> {
+    read(checkpoint, "network", spec, device)
 }
 
-/// The averaged network.
+/// Its average.
 ///
 /// # Errors
 /// Naming the file.
-pub fn load_average(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
-    load(Network::blank(spec, device).valid(), &checkpoint.join("average.bpk"))
+pub fn load_average(checkpoint: &Path, spec: &NetSpec, device: &Device) -> Result<Defence, Error> {
+    Ok(read(checkpoint, "average", spec, device)?.valid())
 }
 
-/// Loads `file` into `net`. Burn reads a tensor's bytes when they are first needed, but the file may be gone by then: a newer
+/// Reads `NAME.bpk` and, if there is a mask, `NAME-mask.bpk`.
+fn read(folder: &Path, name: &str, spec: &NetSpec, device: &Device) -> Result<Defence, Error> {
+    let net = load(Network::blank(spec, device), &folder.join(format!("{name}.bpk")))?;
+    let file = folder.join(format!("{name}-mask.bpk"));
+    let mask = spec.mask.map(|mask| load(Mask::blank(mask, spec.input, device), &file)).transpose()?;
+    Ok(Defence { net, mask })
+}
+
+/// Loads `file` into `module`. Burn reads a tensor's bytes when they are first needed, but the file may be gone by then: a newer
 /// checkpoint removes it.
-fn load(net: Network, file: &Path) -> Result<Network, Error> {
-    Ok(net.try_load_file(file).map_err(Error::record(file))?.map(&mut InMemory))
+fn load<M: Module>(module: M, file: &Path) -> Result<M, Error> {
+    Ok(module.try_load_file(file).map_err(Error::record(file))?.map(&mut InMemory))
 }
 
 /// Replaces each tensor by one whose values are in memory.
@@ -284,6 +313,24 @@ impl ModuleMapper for InMemory {
 /// # Errors
 /// Naming the file, or both networks.
 pub fn load_matching(path: &Path, spec: &NetSpec, device: &Device) -> Result<Network, Error> {
+    let (folder, there) = matching(path, spec)?;
+    load_net(&folder, &there, device)
+}
+
+/// What a run of `spec` begins with that goes on from the run or checkpoint at `path`: its network, and its mask if it has one
+/// of that kind, else a new one from `seed`.
+///
+/// # Errors
+/// Naming the file, or both networks.
+pub fn load_first(path: &Path, spec: &NetSpec, device: &Device, seed: u64) -> Result<Defence, Error> {
+    let (folder, there) = matching(path, spec)?;
+    let Defence { net, mask } = load_defence(&folder, &there, device)?;
+    let mask = if there.mask == spec.mask { mask } else { Defence::new(spec, device, seed).mask };
+    Ok(Defence { net, mask })
+}
+
+/// The checkpoint at `path` and its network, which must be of the shape of `spec`.
+fn matching(path: &Path, spec: &NetSpec) -> Result<(PathBuf, NetSpec), Error> {
     let folder = resolve(path)?;
     let state = read_state(&folder)?;
     let shape = |s: &NetSpec| (s.architecture, s.input, s.classes.len());
@@ -293,7 +340,7 @@ pub fn load_matching(path: &Path, spec: &NetSpec, device: &Device) -> Result<Net
             format!("a {there} of {:?}, where {asked} of {:?} is asked for", state.net.input, spec.input);
         return Err(Error::Settings(format!("{}: {reason}", folder.display())));
     }
-    load_net(&folder, &state.net, device)
+    Ok((folder, state.net))
 }
 
 /// Loads the optimiser state of a checkpoint.

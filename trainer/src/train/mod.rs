@@ -14,7 +14,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{Score, evaluate, to_device};
+pub use evaluate::{Score, evaluate, smoothed_accuracy, to_device, votes};
 pub use metrics::{Metric, Metrics};
 pub use robust::robust_accuracy;
 pub use run::{Place, Split, train};

@@ -11,7 +11,7 @@ use crate::attacks::NetTarget;
 use crate::data::{Images, epoch_order};
 use crate::error::Error;
 use crate::methods::Batch;
-use crate::nets::{NetSpec, Network, Path};
+use crate::nets::{Defence, NetSpec, Path};
 use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path as FilePath;
@@ -85,6 +85,7 @@ pub fn train(
     resume: bool,
     until: Option<u32>,
 ) -> Result<State, Error> {
+    settings.check_mask(net)?;
     std::fs::create_dir_all(place.out).map_err(Error::file(place.out))?;
     let (learner, state) = start(net, settings, place, resume)?;
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
@@ -115,8 +116,8 @@ fn start(net: &NetSpec, settings: &Settings, place: Place, resume: bool) -> Resu
         (None, _) => {
             let state = State::new(net, settings);
             let first = match &settings.from {
-                None => Network::new(net, &device, settings.seed),
-                Some(run) => load(run)?.train(),
+                None => Defence::new(net, &device, settings.seed),
+                Some(run) => checkpoint::load_first(run, net, place.device, settings.seed)?.train(),
             };
             let average = settings.average.map(|_| first.valid());
             let learner = Learner { net: first, optimizer, average, teacher };
@@ -221,7 +222,7 @@ impl Run<'_> {
         let how = (settings.augmentation.sigma, path);
         let images = self.split.validation;
         let Score { accuracy, loss } = evaluate(&net, spec, images, how, seed, self.place.device);
-        let target = NetTarget { net: &net, spec, path, seed, sigma: 0.0, deployed: None };
+        let target = NetTarget { net: &net.net, spec, path, seed, sigma: 0.0, deployed: None };
         let attack = settings.method.objective().attack();
         let robust = attack.map(|attack| robust_accuracy(&target, images, &attack, self.place.device));
         let (step, epoch, seconds) = (self.state.step, self.state.epoch, self.state.seconds);

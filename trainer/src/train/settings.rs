@@ -4,6 +4,7 @@ use super::schedule::{Decay, Schedule};
 use crate::data::Augmentation;
 use crate::error::Error;
 use crate::methods::Choice;
+use crate::nets::{MaskSpec, NetSpec};
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -29,6 +30,9 @@ pub struct Settings {
     pub data: String,
     /// Training images held out for validation: the last ones.
     pub validation: usize,
+    /// Training images that are fitted, the first ones; none: all that are not held out.
+    #[serde(default)]
+    pub images: Option<usize>,
     /// Augmentation, with the noise.
     pub augmentation: Augmentation,
     /// Images of a step; the last step of an epoch takes what is left.
@@ -68,6 +72,7 @@ impl Settings {
         Self {
             data: data.into(),
             validation: 1000,
+            images: None,
             augmentation: Augmentation { crop: 4, flip: false, sigma: 0.0 },
             batch: 128,
             schedule: Schedule { rate: 0.1, warmup: 1.0, epochs, decay: Decay::Cosine },
@@ -91,6 +96,7 @@ impl Settings {
         let (schedule, sigma) = (&self.schedule, self.augmentation.sigma);
         let allowed = [
             (sigma.is_finite() && sigma >= 0.0, "--sigma", sigma.to_string(), "a number of at least 0"),
+            (self.images != Some(0), "--images", self.images.unwrap_or_default().to_string(), "at least 1"),
             (self.batch > 0, "--batch", self.batch.to_string(), "at least 1"),
             (
                 schedule.rate.is_finite() && schedule.rate > 0.0,
@@ -138,6 +144,22 @@ impl Settings {
         }
     }
 
+    /// Checks that the method and the network's mask belong together.
+    ///
+    /// # Errors
+    /// Naming both and what was expected.
+    pub fn check_mask(&self, net: &NetSpec) -> Result<(), Error> {
+        let (name, needs) = (&self.method.name, self.method.objective().mask());
+        let usual = needs.and_then(|needs| needs.usual.parse::<MaskSpec>().ok());
+        let kind = |mask: MaskSpec| std::mem::discriminant(&mask);
+        if usual.map(kind) == net.mask.map(kind) {
+            return Ok(());
+        }
+        let expected = needs.map_or("no mask", |needs| needs.usual);
+        let found = net.mask.map_or_else(|| "none".into(), |mask| mask.to_string());
+        Err(Error::Settings(format!("--method {name} --mask {found}: expected {expected}")))
+    }
+
     fn check_method(&self) -> Result<(), Error> {
         let (name, sigma) = (&self.method.name, self.augmentation.sigma);
         if self.method.objective().needs_teacher() && self.teacher.is_none() {
@@ -171,18 +193,20 @@ impl Settings {
     }
 
     /// The optimiser, with weight decay added to the gradient. The strengths of parametric noise do not
-    /// decay (He et al. 2019, in their code).
+    /// decay (He et al. 2019, in their code), nor do the weights of a static mask.
     #[must_use]
     pub fn optimizer(&self) -> ModuleOptimizer {
         let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
-        let strengths = ParamGroup::from_predicate("alpha");
+        let [strengths, plane] = ["alpha", "plane"].map(ParamGroup::from_predicate);
         if self.rule == Rule::Adam {
             let adam = AdamConfig::new();
-            return adam.clone().with_weight_decay(decay).init().with_group(strengths, adam.build(), None);
+            let all = adam.clone().with_weight_decay(decay).init();
+            return all.with_group(strengths, adam.build(), None).with_group(plane, adam.build(), None);
         }
         let momentum =
             MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(true);
         let sgd = SgdConfig::new().with_momentum(Some(momentum));
-        sgd.clone().with_weight_decay(decay).init().with_group(strengths, sgd.build(), None)
+        let all = sgd.clone().with_weight_decay(decay).init();
+        all.with_group(strengths, sgd.build(), None).with_group(plane, sgd.build(), None)
     }
 }

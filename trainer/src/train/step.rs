@@ -4,7 +4,7 @@ use super::gradient;
 use super::run::Place;
 use super::settings::Settings;
 use crate::methods::{Batch, Carry, Model};
-use crate::nets::{NetSpec, Network};
+use crate::nets::{Defence, NetSpec, Network};
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
@@ -13,12 +13,12 @@ use rayon::prelude::*;
 /// What a step changes.
 #[allow(missing_debug_implementations)] // Burn's optimiser has none
 pub struct Learner {
-    /// The network, on an autodiff device.
-    pub net: Network,
+    /// The network and its mask, on an autodiff device.
+    pub net: Defence,
     /// The optimiser with its state.
     pub optimizer: ModuleOptimizer,
     /// The running average of the weights, not on an autodiff device.
-    pub average: Option<Network>,
+    pub average: Option<Defence>,
     /// The network that guides the method, likewise.
     pub teacher: Option<Network>,
 }
@@ -45,20 +45,25 @@ impl Learner {
         for replay in 0..replays {
             let number = step * replays + replay;
             let (loss, mut gradients) = if place.shards.is_empty() {
-                let model = Model::new(&self.net, spec, place.path, settings.seed, number)
-                    .guided_by(self.teacher.as_ref());
+                let model = Model::new(&self.net.net, spec, place.path, settings.seed, number)
+                    .guided_by(self.teacher.as_ref())
+                    .behind(self.net.mask.as_ref());
                 gradients_of(&self.net, objective.loss(&model, batch, &mut carry), Some(&mut carry))?
             } else {
                 self.in_parallel(batch, (spec, settings), place, number)?
             };
+            if let (Some(needs), Some(mask)) = (objective.mask(), &self.net.mask) {
+                gradient::scale(&mut gradients, mask, needs.gain);
+            }
             if let Some(limit) = settings.clip {
                 gradient::clip(&mut gradients, &self.net, limit);
             }
-            self.net = self.optimizer.step(rate, self.net.clone(), gradients);
+            self.net = self.optimizer.step(rate, self.net.clone(), gradients).settled();
             losses += loss;
         }
         if let (Some(decay), Some(average)) = (settings.average, self.average.take()) {
-            self.average = Some(gradient::blend(average, &self.net.valid(), decay));
+            let frozen = objective.mask().is_some_and(|needs| needs.frozen_classifier);
+            self.average = Some(blend(average, &self.net.valid(), decay, frozen));
         }
         Ok(losses / replays as f64)
     }
@@ -81,8 +86,9 @@ impl Learner {
             .map(|(i, (device, share))| self.share(i, share, device))
             .collect();
         let run = |share: &Share| {
-            let model = Model::new(&share.net, spec, place.path, settings.seed, number)
-                .guided_by(share.teacher.as_ref());
+            let model = Model::new(&share.net.net, spec, place.path, settings.seed, number)
+                .guided_by(share.teacher.as_ref())
+                .behind(share.net.mask.as_ref());
             let loss = settings.method.objective().loss(&model, &share.batch, &mut Carry::default());
             gradients_of(&share.net, loss, None)
         };
@@ -110,18 +116,27 @@ impl Learner {
 
 /// A device's part of a step.
 struct Share {
-    net: Network,
+    net: Defence,
     teacher: Option<Network>,
     batch: Batch,
 }
 
 /// A copy of `net` on `device`, without autodiff, that shares nothing with it.
-fn replica(net: &Network, device: &Device) -> Network {
+fn replica<M: Module>(net: &M, device: &Device) -> M {
     net.valid().fork(device)
 }
 
+/// The running average; what is frozen is not averaged with itself, which would round it.
+fn blend(average: Defence, now: &Defence, decay: f64, frozen: bool) -> Defence {
+    if !frozen {
+        return gradient::blend(average, now, decay);
+    }
+    let mask = average.mask.zip(now.mask.as_ref()).map(|(old, now)| gradient::blend(old, now, decay));
+    Defence { net: average.net, mask }
+}
+
 fn gradients_of(
-    net: &Network,
+    net: &Defence,
     loss: Tensor<1>,
     carry: Option<&mut Carry>,
 ) -> Result<(f64, GradientsParams), NotFinite> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod masks;
+
 use super::*;
 use crate::data::{Augmentation, Images, moments};
 use crate::error::Error;
@@ -57,6 +59,7 @@ fn bench() -> Bench {
         mean,
         deviation,
         noise: NoiseSpec::default(),
+        mask: None,
     };
     let settings = Settings {
         data: Toy.spec(),
@@ -228,7 +231,7 @@ fn the_average_lags_behind_the_weights_and_is_what_is_exported() {
     bench.train(&out, false, None).unwrap();
     let newest = checkpoint::resolve(&out).unwrap();
     let trained = checkpoint::load_trained(&newest, &bench.net, &Device::flex()).unwrap();
-    let trained = to_onnx(&trained, &bench.net, "toy").unwrap();
+    let trained = to_onnx(&trained.net, &bench.net, "toy").unwrap();
     assert_eq!(trained, bench.weights(&dir.path().join("plain")), "averaging changes no step");
     assert_ne!(trained, bench.weights(&out));
 }

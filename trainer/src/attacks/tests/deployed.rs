@@ -18,6 +18,7 @@ fn network() -> (Network, NetSpec) {
         mean: vec![0.5; 3],
         deviation: vec![0.25; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     };
     let net = Network::new(&spec, &Device::flex(), 3);
     (net, spec)

@@ -59,6 +59,7 @@ pub(super) fn bench_of(architecture: Architecture) -> Bench {
         mean: vec![0.5; 3],
         deviation: vec![0.25; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     };
     let random = Normals::new(stream(1, Stream::Weights));
     let net = Network::new(&spec, &Device::flex(), 3).map(&mut Perturb(random));

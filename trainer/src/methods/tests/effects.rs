@@ -5,6 +5,7 @@ use super::*;
 use crate::attacks::{NetTarget, Norm, Pgd, Start};
 use crate::data::{Augmentation, Images};
 use crate::methods::loss::cross_entropy;
+use crate::nets::Defence;
 use crate::train::checkpoint::{self, load_net};
 use crate::train::{Decay, Place, Schedule, Settings, Split, evaluate, robust_accuracy, to_device, train};
 use ringfence::data::{DataError, Dataset, Shape};
@@ -68,6 +69,7 @@ fn picture_spec() -> NetSpec {
         mean: vec![0.5; 3],
         deviation: vec![0.2; 3],
         noise: NoiseSpec::default(),
+        mask: None,
     }
 }
 
@@ -109,7 +111,15 @@ const SIGMA: f32 = 0.5;
 
 impl Trained {
     fn clean(&self) -> f64 {
-        evaluate(&self.net, &self.spec, &self.test, (0.0, Path::Fused), 1, &Device::flex()).accuracy
+        evaluate(
+            &Defence::plain(self.net.clone()),
+            &self.spec,
+            &self.test,
+            (0.0, Path::Fused),
+            1,
+            &Device::flex(),
+        )
+        .accuracy
     }
 
     fn robust(&self) -> f64 {

@@ -71,6 +71,14 @@ fn cross_entropies() {
 }
 
 #[test]
+fn of_other_noise() {
+    let noise = crate::baselines::Generalised::of_deviation(0.2f32.into(), 3.0);
+    let images = batch().images + batch().noise_by(0, |random| noise.draw(random));
+    let p: Vec<Vec<f64>> = logits(&net(), images, 0).iter().map(|z| softmax(z)).collect();
+    check("unicr", &["beta=3"], average(|i| -p[i][LABELS[i]].ln()));
+}
+
+#[test]
 fn divergences() {
     let (net, images) = (net(), batch().images);
     let still = ["steps=0", "epsilon=0.1", "start=uniform"];
