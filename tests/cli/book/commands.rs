@@ -33,6 +33,7 @@ const LOOKING: [&str; 2] = ["cat", "sed"];
 const PARSED: &[(&str, &str, &str)] = &[
     ("soundness.md", "ringfence audit", "hours: an attack on two thousand certificates"),
     ("training.md", "ringfence compile c10-int8.onnx", "needs a network of `ringfence-trainer quantise`"),
+    ("training.md", "ringfence compile ars.onnx", "needs the two networks of a training run"),
 ];
 
 /// A line to run and, in a transcript, what it prints.
