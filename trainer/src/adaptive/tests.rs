@@ -237,9 +237,11 @@ fn check_gradients(method: &str, mask: &str, frozen: bool) {
         let moved = Defence { net: defence.net.valid().train(), mask: Some(moved) };
         f64::from(loss_of(method, &[], &spec, &moved).into_scalar::<f32>())
     };
-    let numeric = [2.5e-4f32, 1.25e-4].map(|h| (at(h) - at(-h)) / (2.0 * f64::from(h)));
-    let off = numeric.map(|n| (n / length - 1.0).abs());
-    assert!(off.iter().all(|off| *off < 0.04), "{method}: {length}, differences {numeric:?}");
+    // Normalisations of five images bend the loss: longer steps leave its slope.
+    let h = 1.25e-4f32;
+    let numeric = (at(h) - at(-h)) / (2.0 * f64::from(h));
+    let off = (numeric / length - 1.0).abs();
+    assert!(off < 0.04, "{method}: {length}, difference {numeric}");
 }
 
 #[test]
