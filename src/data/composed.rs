@@ -1,24 +1,31 @@
 //! Small pictures on large backgrounds: each touches an edge, as in the 20kBG benchmark of Lyu et al. (*Adaptive
-//! randomized smoothing*, 2024); the backgrounds are rendered scenes.
+//! randomized smoothing*, 2024); the backgrounds are rendered scenes or pictures of a folder.
 //!
 //! Background and place are a function of the split and the index alone.
 
-use super::signs::{background, check_side};
+use super::backgrounds::Backgrounds;
+use super::signs::check_side;
 use super::{DataError, Dataset, Shape, Split, check_read};
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// Pictures of a data set, each somewhere on a rendered background.
+/// Pictures of a data set, each somewhere on a background.
 pub(super) struct Composed {
     inner: Box<dyn Dataset>,
     name: String,
     side: usize,
+    backgrounds: Backgrounds,
     key: [u8; 32],
 }
 
 impl Composed {
     /// Pictures of `inner` on backgrounds of `side` x `side` pixels.
-    pub fn new(inner: Box<dyn Dataset>, side: usize, split: Split) -> Result<Self, DataError> {
+    pub fn new(
+        inner: Box<dyn Dataset>,
+        side: usize,
+        backgrounds: Backgrounds,
+        split: Split,
+    ) -> Result<Self, DataError> {
         check_side(side)?;
         let shape = inner.shape();
         if shape.channels != 3 || shape.height.max(shape.width) > side {
@@ -28,7 +35,7 @@ impl Composed {
             Split::Train => *b"ringfence on background v1 train",
             Split::Test => *b"ringfence on background v1 test.",
         };
-        Ok(Self { name: format!("{}-bg", inner.name()), inner, side, key })
+        Ok(Self { name: format!("{}-bg", inner.name()), inner, side, backgrounds, key })
     }
 
     /// Row and column of a picture's first pixel: one of them at an edge, the other anywhere.
@@ -50,7 +57,7 @@ impl Dataset for Composed {
     }
 
     fn spec(&self) -> String {
-        format!("bg:{}:{}", self.side, self.inner.spec())
+        format!("bg:{}{}:{}", self.side, self.backgrounds.spec(), self.inner.spec())
     }
 
     fn shape(&self) -> Shape {
@@ -74,7 +81,7 @@ impl Dataset for Composed {
         let shape = self.inner.shape();
         let mut picture = vec![0; shape.bytes()];
         let label = self.inner.read(index, &mut picture)?;
-        background(self.key, index as u64, self.side, chw)?;
+        self.backgrounds.write(self.key, index as u64, self.side, chw)?;
         let (top, left) = self.place(index);
         for (i, row) in picture.chunks_exact(shape.width).enumerate() {
             let (c, y) = (i / shape.height, i % shape.height);
@@ -98,8 +105,8 @@ mod tests {
             let spec = format!("bg:{side}:signs");
             let data = open(&spec, Split::Test).unwrap();
             assert_eq!((data.spec(), data.len(), data.name()), (spec, signs.len(), "signs-bg"));
-            let composed =
-                Composed::new(Box::new(Signs::new(Split::Test).unwrap()), side, Split::Test).unwrap();
+            let inner = Box::new(Signs::new(Split::Test).unwrap());
+            let composed = Composed::new(inner, side, Backgrounds::Rendered, Split::Test).unwrap();
             let (mut chw, mut inner) = (vec![0; 3 * side * side], vec![0; 3072]);
             let mut edges = [0; 4];
             for index in 0..200 {

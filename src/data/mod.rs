@@ -1,7 +1,7 @@
 //! Data sets: built in and on disk.
 //!
 //! A data set is named by a spec: `signs` and `signs-scene:K` (rendered, nothing to download), `bg:K:SPEC` (another one's pictures
-//! on rendered backgrounds), or `KIND:PATH` with the original files of
+//! on rendered backgrounds; `bg:K,DIR:SPEC`: on the pictures of a folder), or `KIND:PATH` with the original files of
 //! CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, CelebA or ImageNet. Images are 8-bit, in channel-height-width order, on the pixel grid the
 //! certificates are about; nothing is normalised here (the model file carries its input rule).
 //!
@@ -16,6 +16,7 @@
 //! # Ok::<(), ringfence::data::DataError>(())
 //! ```
 
+mod backgrounds;
 mod cifar;
 mod composed;
 mod error;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use backgrounds::Backgrounds;
 pub use error::DataError;
 pub use signs::Signs;
 
@@ -122,7 +124,7 @@ pub trait Dataset: Send + Sync {
 }
 
 /// The forms of spec that [`open`] understands, for help texts and errors.
-pub const SPECS: &str = "signs, signs-scene:K (K from 32 to 96), bg:K:SPEC (on backgrounds), cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR, fashion-mnist:DIR, celeba:DIR or imagenet:DIR";
+pub const SPECS: &str = "signs, signs-scene:K (K from 32 to 96), bg:K:SPEC or bg:K,DIR:SPEC (on backgrounds), cifar10:DIR_OR_FILE, cifar100:DIR_OR_FILE, mnist:DIR, fashion-mnist:DIR, celeba:DIR or imagenet:DIR";
 
 /// Opens the data set that `spec` names.
 ///
@@ -144,7 +146,11 @@ pub fn open(spec: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
         "bg" => {
             let unknown = || DataError::Spec { found: spec.to_owned() };
             let (k, inner) = rest.split_once(':').ok_or_else(unknown)?;
-            Box::new(composed::Composed::new(open(inner, split)?, side(spec, k)?, split)?)
+            let (k, backgrounds) = match k.split_once(',') {
+                Some((k, folder)) => (k, Backgrounds::of_folder(Path::new(folder), split)?),
+                None => (k, Backgrounds::Rendered),
+            };
+            Box::new(composed::Composed::new(open(inner, split)?, side(spec, k)?, backgrounds, split)?)
         }
         "celeba" => Box::new(folders::celeba(path, split)?),
         "imagenet" => Box::new(folders::imagenet(path, split)?),

@@ -29,7 +29,7 @@ pub(super) fn open(root: &Path, split: Split) -> Result<Folder, DataError> {
 }
 
 /// Names of the folders, or of the files, in `path`, in order; hidden ones are passed over.
-fn names(path: &Path, folders: bool) -> Result<Vec<String>, DataError> {
+pub(super) fn names(path: &Path, folders: bool) -> Result<Vec<String>, DataError> {
     let mut names = vec![];
     for entry in fs::read_dir(path).map_err(|source| missing(path, EXPECTED, source))? {
         let entry = entry.map_err(|source| missing(path, EXPECTED, source))?;

@@ -22,6 +22,16 @@ pub(super) fn imagenet(path: &Path, split: Split) -> Result<Folder, DataError> {
     imagenet::open(path, split)
 }
 
+/// The files in a folder of pictures, in order.
+pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    Ok(imagenet::names(path, false)?.into_iter().map(|name| path.join(name)).collect())
+}
+
+/// A picture file, stretched to `side` x `side` pixels whatever its shape, into `chw`.
+pub(super) fn stretched(path: &Path, side: usize, chw: &mut [u8]) -> Result<(), DataError> {
+    picture::stretched(path, side, chw)
+}
+
 /// Picture files with their labels.
 pub(super) struct Folder {
     name: &'static str,

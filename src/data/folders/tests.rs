@@ -128,3 +128,35 @@ fn imagenet_says_what_is_wrong() {
     fs::create_dir_all(dir.path().join("train/n03")).unwrap();
     assert!(error(&spec, Split::Train).contains("n03"));
 }
+
+/// Each split has its own pictures, stretched over the whole background.
+#[test]
+fn backgrounds_of_a_folder_are_seen_around_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let grey = |part: &str, name: &str, value: u8| {
+        fs::create_dir_all(folder.path().join(part)).unwrap();
+        let picture = RgbImage::from_pixel(70, 50, Rgb([value, value, 9]));
+        picture.save(folder.path().join(part).join(name)).unwrap();
+    };
+    grey("train", "a.png", 10);
+    grey("testval", "b.png", 200);
+    grey("testval", "c.png", 100);
+    let spec = format!("bg:48,{}:signs", folder.path().display());
+    for (split, allowed) in [(Split::Train, &[10][..]), (Split::Test, &[100, 200])] {
+        let data = open(&spec, split).unwrap();
+        assert_eq!((data.spec(), data.shape()), (spec.clone(), Shape { channels: 3, height: 48, width: 48 }));
+        let mut seen = vec![];
+        for index in 0..20 {
+            let (chw, _) = read(data.as_ref(), index);
+            // The picture covers 1024 of 2304 pixels, wherever it lies.
+            let found =
+                allowed.iter().find(|value| chw[..2304].iter().filter(|v| *v == *value).count() >= 1280);
+            seen.push(*found.unwrap());
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, allowed);
+    }
+    let missing = format!("bg:48,{}/none:signs", folder.path().display());
+    assert!(error(&missing, Split::Test).contains("none"));
+}
