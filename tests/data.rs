@@ -207,7 +207,9 @@ fn cut_or_foreign_gzip_is_an_error() {
 
 #[test]
 fn unknown_specs_are_answered_with_the_known_ones() {
-    for wrong in ["", "cifar10", "cifar10:", "imagenet:/data", "signs:32", "signs-scene:big", "bg:64"] {
+    for wrong in
+        ["", "cifar10", "cifar10:", "svhn:/data", "signs:32", "signs-scene:big", "bg:64", "bg:x:signs"]
+    {
         let message = error_of(wrong, Split::Test);
         assert!(
             message.contains(&format!("`{wrong}`")) && message.contains("signs, signs-scene:K"),
