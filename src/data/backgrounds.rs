@@ -47,8 +47,8 @@ impl Backgrounds {
         let mut rng = ChaCha8Rng::from_seed(key);
         // Streams below are those of scenes, those at 2^40 of places.
         rng.set_stream(2 << 40 | index);
-        let which = (u64::from(rng.next_u32()) * files.len() as u64) >> 32;
-        // A folder without pictures is refused when it is opened.
-        files.get(which as usize).map_or(Ok(()), |file| folders::stretched(file, side, chw))
+        let (len, random) = (files.len(), u64::from(rng.next_u32()));
+        let which = ((random * len as u64) >> 32) as usize;
+        folders::stretched(files.get(which).ok_or(DataError::Index { index: which, len })?, side, chw)
     }
 }

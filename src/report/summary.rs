@@ -76,9 +76,10 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // L-infinity radii are small: in steps of an 8-bit pixel.
-        let (unit, times) = match self.norm {
-            Norm::L2 => ("radius (L2, pixels in [0,1])", 1.0),
-            Norm::LInf => ("radius (L-infinity, 1/255)", 255.0),
+        let times = self.norm.shown_in().1;
+        let unit = match self.norm {
+            Norm::L2 => "radius (L2, pixels in [0,1])",
+            Norm::LInf => "radius (L-infinity, 1/255)",
         };
         writeln!(f, "{unit:<28}   certified accuracy   95 % interval")?;
         for score in &self.scores {
