@@ -7,6 +7,7 @@
 use crate::noise::OneByOne;
 use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::plan::LookupOp;
+use crate::smooth::adaptive::{MixJob, write_mix};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 #[cfg(target_arch = "aarch64")]
@@ -125,6 +126,17 @@ impl Available {
         }
     }
 
+    /// Makes the second noisy copy of adaptive smoothing and mixes it with the first: the portable code, compiled for the
+    /// backend.
+    pub(crate) fn mix(self, job: MixJob<'_>) {
+        match self.0 {
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            backend if backend != Backend::Scalar => unsafe { native::mix(backend, job) },
+            _ => mix_portably(job),
+        }
+    }
+
     /// Starts to use the kernels.
     pub fn session(self) -> Session {
         Session { available: self, state: native::State::default() }
@@ -184,6 +196,12 @@ impl Session {
 #[inline(never)]
 fn copy_portably(job: CopyJob<'_>) {
     write_copy::<OneByOne>(job);
+}
+
+/// The definition of [`Available::mix`]; once in a program.
+#[inline(never)]
+fn mix_portably(job: MixJob<'_>) {
+    write_mix::<OneByOne>(job);
 }
 
 /// The definition of [`Session::unweighted`]; once in a program.

@@ -5,13 +5,15 @@
 
 mod cipher;
 mod generator;
+mod lanes;
 mod normal;
 mod sampler;
 mod streams;
 
 pub use cipher::Cipher;
 pub use generator::Generator;
+pub(crate) use lanes::{Lanes, OneByOne, high};
+pub(crate) use normal::place;
 pub use normal::{Normal, quantile};
 pub use sampler::Noise;
-pub(crate) use sampler::{Gather, OneByOne};
 pub use streams::{LANES, Purpose, Seed, Streams};

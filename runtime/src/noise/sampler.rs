@@ -1,6 +1,7 @@
 //! Walker's alias method over the noise table.
 
 use super::generator::{Generator, LaneWords, Words};
+use super::lanes::{Lanes, OneByOne, entry};
 use super::streams::{LANES, Purpose, Seed};
 use crate::format::NoiseTable;
 
@@ -42,9 +43,9 @@ impl<'a> Noise<'a> {
         self.fill_with::<OneByOne>(values);
     }
 
-    /// [`fill`](Self::fill) with the table look-up of a backend.
+    /// [`fill`](Self::fill) with the operations of a backend.
     #[inline(always)]
-    pub(crate) fn fill_with<L: Gather>(&mut self, values: &mut [i16]) {
+    pub(crate) fn fill_with<L: Lanes>(&mut self, values: &mut [i16]) {
         let (head, rest) = values.split_at_mut(values.len().min(LANES - self.used));
         head.iter_mut().zip(self.block.iter().skip(self.used)).for_each(|(value, drawn)| *value = *drawn);
         self.used += head.len();
@@ -61,7 +62,7 @@ impl<'a> Noise<'a> {
 
     /// Draws a block for each target; false, and nothing drawn, if part of a block is left from before.
     #[inline(always)]
-    pub(crate) fn each_block<L: Gather, T>(
+    pub(crate) fn each_block<L: Lanes, T>(
         &mut self,
         targets: impl IntoIterator<Item = T>,
         visit: impl FnMut(T, &[i16; LANES]),
@@ -75,7 +76,7 @@ impl<'a> Noise<'a> {
 
     /// Blocks of one value of every lane.
     #[inline(always)]
-    fn draw<L: Gather, T>(
+    fn draw<L: Lanes, T>(
         &mut self,
         targets: impl IntoIterator<Item = T>,
         visit: impl FnMut(T, &[i16; LANES]),
@@ -95,7 +96,7 @@ impl<'a> Noise<'a> {
 }
 
 #[inline(always)]
-fn draw<L: Gather, W: LaneWords, T>(
+fn draw<L: Lanes, W: LaneWords, T>(
     table: &NoiseTable<'_>,
     source: &mut W,
     targets: impl IntoIterator<Item = T>,
@@ -153,32 +154,6 @@ fn break_ties(
 #[inline(always)]
 fn value_of(table: &NoiseTable<'_>, column: u32) -> i16 {
     (table.min_value + column as i32) as i16
-}
-
-/// Looks up several entries of a table; 0 beyond its end.
-pub(crate) trait Gather {
-    /// The little-endian entries of these columns.
-    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES];
-}
-
-/// The definition.
-pub(crate) struct OneByOne;
-
-impl Gather for OneByOne {
-    #[inline(always)]
-    fn entries(table: &[[u8; 4]], columns: &[u32; LANES]) -> [u32; LANES] {
-        let mut entries = [0; LANES];
-        for (found, &column) in entries.iter_mut().zip(columns) {
-            *found = entry(table, column);
-        }
-        entries
-    }
-}
-
-/// Entry of a table of `2^b` little-endian words; a column has b bits.
-#[inline(always)]
-fn entry(table: &[[u8; 4]], column: u32) -> u32 {
-    table.get(column as usize).map_or(0, |entry| u32::from_le_bytes(*entry))
 }
 
 /// How words and table entries split at b bits.

@@ -2,7 +2,7 @@
 
 use super::Image;
 use crate::format::layout::CHANNEL_GROUP;
-use crate::noise::{Gather, LANES, Noise};
+use crate::noise::{LANES, Lanes, Noise};
 use crate::ops::{quantise_block, quantise_row};
 use crate::plan::{Input, InputRule};
 
@@ -28,7 +28,7 @@ pub(crate) struct CopyJob<'i> {
 ///
 /// Inlined so that a backend can compile it for its own instruction set.
 #[inline(always)]
-pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
+pub(crate) fn write_copy<L: Lanes>(job: CopyJob<'_>) {
     let CopyJob { input, image, mut noise, tensor } = job;
     let layout = input.operand.tensor;
     tensor.fill(layout.zero_point);
@@ -60,7 +60,7 @@ pub(crate) fn write_copy<L: Gather>(job: CopyJob<'_>) {
 
 /// Writes a row of whole blocks, without a detour through memory; false, and nothing done, if it is not one.
 #[inline(always)]
-fn write_blocks<L: Gather>(
+fn write_blocks<L: Lanes>(
     noise: &mut Noise<'_>,
     clean: &[u8],
     rule: InputRule,

@@ -108,6 +108,20 @@ impl<'b> Row<'b> {
         self.bytes.get(..self.left).filter(|_| self.column == 1)
     }
 
+    /// Copies the next pixels to `values`, as many as there are.
+    #[inline(always)]
+    pub(crate) fn copy_to(&mut self, values: &mut [u8]) {
+        let count = values.len().min(self.left);
+        let (values, bytes) = (&mut values[..count], self.bytes);
+        match bytes.get(..count).filter(|_| self.column == 1) {
+            Some(neighbours) => values.copy_from_slice(neighbours),
+            None => {
+                values.iter_mut().zip(bytes.iter().step_by(self.column)).for_each(|(to, from)| *to = *from)
+            }
+        }
+        self.skip_pixels(count);
+    }
+
     /// Adds the next pixels to `values`, as many as there are.
     #[inline(always)]
     pub(crate) fn add_to(&mut self, values: &mut [i16]) {
@@ -120,6 +134,12 @@ impl<'b> Row<'b> {
         } else {
             values.iter_mut().zip(self.bytes.iter().step_by(self.column)).for_each(add);
         }
+        self.skip_pixels(count);
+    }
+
+    /// Leaves out some of the pixels left.
+    #[inline(always)]
+    fn skip_pixels(&mut self, count: usize) {
         self.left -= count;
         self.bytes = self.bytes.get(count * self.column..).unwrap_or_default();
     }

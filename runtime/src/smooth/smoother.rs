@@ -45,7 +45,7 @@ impl Draws<'_> {
 /// Classifies, votes and certifies images with one model.
 #[derive(Debug)]
 pub struct Smoother<'m, 'a, 's> {
-    executor: Executor<'m, 'a>,
+    pub(super) executor: Executor<'m, 'a>,
     arena: &'s mut [u8],
     batch: usize,
     generator: Generator,

@@ -4,7 +4,7 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
-mod gather;
+mod lanes;
 mod requant256;
 mod requant512;
 mod scan;
@@ -13,6 +13,7 @@ mod vbmi;
 use super::Backend;
 use crate::ops::{self, ConvJob, UnweightedJob};
 use crate::plan::LookupOp;
+use crate::smooth::adaptive::{MixJob, write_mix};
 use crate::smooth::copies::{CopyJob, write_copy};
 
 /// Whether the backend is of this architecture and this CPU (without `std`: the build's target) can run it.
@@ -42,12 +43,36 @@ pub(super) unsafe fn copy(backend: Backend, job: CopyJob<'_>) {
 
 #[target_feature(enable = "avx2")]
 fn copy_avx2(job: CopyJob<'_>) {
-    write_copy::<gather::Avx2>(job);
+    write_copy::<lanes::Avx2>(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn copy_avx512(job: CopyJob<'_>) {
-    write_copy::<gather::Avx512>(job);
+    write_copy::<lanes::Avx512>(job);
+}
+
+/// See [`Available::mix`](super::Available::mix).
+///
+/// # Safety
+/// The backend is available.
+pub(super) unsafe fn mix(backend: Backend, job: MixJob<'_>) {
+    match backend {
+        // SAFETY: by the contract of this function; the CPU was asked for the rest.
+        Backend::Avx512Vnni | Backend::Amx if has_avx512cd_dq() => unsafe { mix_avx512(job) },
+        // SAFETY: by the contract of this function; what has AVX-512 has AVX2.
+        Backend::Avx2 | Backend::AvxVnni | Backend::Avx512Vnni | Backend::Amx => unsafe { mix_avx2(job) },
+        _ => super::mix_portably(job),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn mix_avx2(job: MixJob<'_>) {
+    write_mix::<lanes::Avx2>(job);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq")]
+fn mix_avx512(job: MixJob<'_>) {
+    write_mix::<lanes::Avx512Dq>(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted).
@@ -138,6 +163,14 @@ fn has_vbmi() -> bool {
     return std::is_x86_feature_detected!("avx512vbmi");
     #[cfg(not(feature = "std"))]
     cfg!(target_feature = "avx512vbmi")
+}
+
+/// Whether code with AVX-512 F, BW, VL, CD and DQ may run, where AVX512-VNNI may.
+fn has_avx512cd_dq() -> bool {
+    #[cfg(feature = "std")]
+    return std::is_x86_feature_detected!("avx512cd") && std::is_x86_feature_detected!("avx512dq");
+    #[cfg(not(feature = "std"))]
+    cfg!(all(target_feature = "avx512cd", target_feature = "avx512dq"))
 }
 
 /// Whether code with AVX-512 F, BW, VL and VNNI may run.

@@ -1,6 +1,7 @@
 //! The mix of two noisy images that has the least variance.
 
 use crate::format::layout::{MAX_NOISY, QUANTILE_FRACTION};
+use crate::noise::{LANES, Lanes, high};
 
 /// Fraction bits of the weights.
 const FRACTION: u32 = 31;
@@ -37,16 +38,36 @@ impl Mix {
 /// The weights of all masks for one sample.
 #[derive(Clone, Debug)]
 pub struct Mixture {
-    weights: [Mix; MASKS],
+    /// [`Mix::first`] of each mask, little endian.
+    first: [[u8; 4]; MASKS],
+    /// [`Mix::second`] of each mask, little endian.
+    second: [[u8; 4]; MASKS],
     /// Deviation of the second step.
     deviation: u32,
+}
+
+/// One value of every lane of what is mixed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// Masks.
+    pub masks: [u8; LANES],
+    /// First noisy image.
+    pub noisy: [i16; LANES],
+    /// The image.
+    pub clean: [u8; LANES],
+    /// Normal deviates of the second step, units of 2^-58.
+    pub deviates: [i64; LANES],
 }
 
 impl Mixture {
     /// For deviations `first` and `second` of the steps, on the grid of the second.
     pub fn new(first: u32, second: u32) -> Self {
-        let weights = core::array::from_fn(|w| Mix::new(w as u8, first, second));
-        Self { weights, deviation: second }
+        let (mut firsts, mut seconds) = ([[0; 4]; MASKS], [[0; 4]; MASKS]);
+        for (w, (a, b)) in firsts.iter_mut().zip(&mut seconds).enumerate() {
+            let mix = Mix::new(w as u8, first, second);
+            (*a, *b) = (mix.first.to_le_bytes(), mix.second.to_le_bytes());
+        }
+        Self { first: firsts, second: seconds, deviation: second }
     }
 
     /// Deviation of the second step, on its grid.
@@ -59,11 +80,39 @@ impl Mixture {
     ///
     /// It is the floor of a real number that rises with m2; no rounding happens before.
     pub fn mix(&self, w: u8, m1: i16, x: u8, z: i64) -> i16 {
-        let Mix { first, second } = self.weights[usize::from(w)];
-        let (first, second) = (i64::from(first), i64::from(second));
-        let noise = (i128::from(second * i64::from(self.deviation)) * i128::from(z)) >> QUANTILE_FRACTION;
-        let known = first * i64::from(m1) + second * i64::from(w) * i64::from(x);
-        let sum = known + noise as i64 + (1 << (FRACTION - 1));
-        (sum >> FRACTION).clamp(-i64::from(MAX_NOISY), i64::from(MAX_NOISY)) as i16
+        let [first, second] =
+            [&self.first, &self.second].map(|weights| u32::from_le_bytes(weights[usize::from(w)]));
+        let noise = high(z, self.scale(second));
+        mixed(Mix { first, second }, w, m1, x, noise)
     }
+
+    /// The [mixture](Self::mix) of every lane's pixel.
+    #[inline(always)]
+    pub(crate) fn mix_lanes<L: Lanes>(&self, parts: &Parts) -> [i16; LANES] {
+        let masks = parts.masks.map(u32::from);
+        let (firsts, seconds) = (L::entries(&self.first, &masks), L::entries(&self.second, &masks));
+        let noise = L::high(&parts.deviates, &seconds.map(|second| self.scale(second)));
+        let mut results = [0; LANES];
+        for (i, result) in results.iter_mut().enumerate() {
+            let mix = Mix { first: firsts[i], second: seconds[i] };
+            *result = mixed(mix, parts.masks[i], parts.noisy[i], parts.clean[i], noise[i]);
+        }
+        results
+    }
+
+    /// What a normal deviate is multiplied by, so that the leading half of the product has [`FRACTION`] bits: at most
+    /// `2^37 s1 / 510`, with s1 up to 2^18.
+    #[inline(always)]
+    fn scale(&self, second: u32) -> u64 {
+        u64::from(second) * u64::from(self.deviation) << (64 - QUANTILE_FRACTION)
+    }
+}
+
+/// See [`Mixture::mix`], with the second step's noise in units of 2^-31.
+#[inline(always)]
+fn mixed(Mix { first, second }: Mix, w: u8, m1: i16, x: u8, noise: i64) -> i16 {
+    let (first, second) = (i64::from(first), i64::from(second));
+    let known = first * i64::from(m1) + second * (i64::from(w) * i64::from(x));
+    let sum = known + noise + (1 << (FRACTION - 1));
+    (sum >> FRACTION).clamp(-i64::from(MAX_NOISY), i64::from(MAX_NOISY)) as i16
 }

@@ -13,3 +13,4 @@ mod steps;
 
 pub use mix::{Mix, Mixture};
 pub use recipe::{Piece, Recipe};
+pub(crate) use steps::{MixJob, write_mix};

@@ -3,9 +3,9 @@
 use super::{Mixture, Recipe};
 use crate::exec::ExecError;
 use crate::format::Mask;
-use crate::noise::{Purpose, Seed};
+use crate::noise::{Lanes, Purpose, Seed};
 use crate::ops::quantise_row;
-use crate::plan::Tensor;
+use crate::plan::{Input, Tensor};
 use crate::smooth::smoother::Draws;
 use crate::smooth::{Error, Image, Smoother};
 
@@ -75,13 +75,12 @@ impl Smoother<'_, '_, '_> {
         draws: &Draws<'_>,
         slot: usize,
     ) -> Result<(), Error> {
-        let (input, table) = (self.model().input(), self.model().noise());
+        let (input, table, backend) = (self.model().input(), self.model().noise(), self.executor.available());
         let (networks, plane) = self.halves(mask, slot).ok_or(ExecError::Inconsistent { op: 0 })?;
         let squares = plane.iter().map(|&w| u64::from(w) * u64::from(w)).sum();
         let mixture = Mixture::new(mask.adaptive.first, mask.adaptive.deviation(squares));
-        let tensor = input.operand.tensor;
-        let bytes = networks.get_mut(tensor.range()).ok_or(ExecError::Inconsistent { op: 0 })?;
-        bytes.fill(tensor.zero_point);
+        let tensor = networks.get_mut(input.operand.tensor.range());
+        let tensor = tensor.ok_or(ExecError::Inconsistent { op: 0 })?;
         let recipe = Recipe {
             image,
             mask: plane,
@@ -89,15 +88,36 @@ impl Smoother<'_, '_, '_> {
             second: draws.normal(mask.adaptive.quantiles, slot),
             mixture: &mixture,
         };
-        recipe.each_piece(|piece| {
-            let [c, y, x] = piece.place;
-            let line = bytes.get_mut(tensor.index(y, x, 0)..).unwrap_or_default();
-            if let Some(&rule) = input.rules.get(c) {
-                quantise_row(piece.mixed, rule, tensor.top, line, tensor.stored, c);
-            }
-        });
+        backend.mix(MixJob { input, recipe, tensor });
         Ok(())
     }
+}
+
+/// An image to be mixed into an input tensor, which has the shape of the image.
+#[derive(Debug)]
+pub(crate) struct MixJob<'m> {
+    /// Shape, layout and rules.
+    pub input: &'m Input,
+    /// What is mixed.
+    pub recipe: Recipe<'m>,
+    /// What is filled.
+    pub tensor: &'m mut [u8],
+}
+
+/// Fills an input tensor: zero point throughout, then the mixed image, quantised.
+///
+/// Inlined so that a backend can compile it for its own instruction set.
+#[inline(always)]
+pub(crate) fn write_mix<L: Lanes>(MixJob { input, recipe, tensor }: MixJob<'_>) {
+    let layout = input.operand.tensor;
+    tensor.fill(layout.zero_point);
+    recipe.each_piece_with::<L>(|piece| {
+        let [c, y, x] = piece.place;
+        let line = tensor.get_mut(layout.index(y, x, 0)..).unwrap_or_default();
+        if let Some(&rule) = input.rules.get(c) {
+            quantise_row(piece.mixed, rule, layout.top, line, layout.stored, c);
+        }
+    });
 }
 
 /// Copies the only channel of a mask to its plane.
