@@ -13,6 +13,7 @@ mod streams;
 pub use cipher::Cipher;
 pub use generator::Generator;
 pub(crate) use lanes::{Lanes, OneByOne, high};
+#[cfg(target_arch = "x86_64")]
 pub(crate) use normal::place;
 pub use normal::{Normal, quantile};
 pub use sampler::Noise;

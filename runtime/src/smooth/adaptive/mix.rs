@@ -104,7 +104,7 @@ impl Mixture {
     /// `2^37 s1 / 510`, with s1 up to 2^18.
     #[inline(always)]
     fn scale(&self, second: u32) -> u64 {
-        u64::from(second) * u64::from(self.deviation) << (64 - QUANTILE_FRACTION)
+        (u64::from(second) * u64::from(self.deviation)) << (64 - QUANTILE_FRACTION)
     }
 }
 
