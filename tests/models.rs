@@ -33,20 +33,25 @@ fn cards_name_these_very_files() {
     assert!(cards.len() >= 2);
     for card in &cards {
         let read = |name: &Value| fs::read(folder().join(name.as_str().unwrap())).unwrap();
-        let (onnx, compiled) = (read(&card["file"]), &card["compiled"]);
-        let rfm = read(&compiled["file"]);
-        let model = Model::parse(&rfm).unwrap();
-        let source: String = model.source_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!([&card["sha256"], &compiled["sha256"]], [&json!(sha256(&onnx)), &json!(sha256(&rfm))]);
-        assert_eq!(source, sha256(&onnx));
-        let mask: Option<String> = model
-            .mask()
-            .map(|mask| mask.adaptive.source_sha256.iter().map(|byte| format!("{byte:02x}")).collect());
+        let onnx = read(&card["file"]);
+        assert_eq!(card["sha256"], json!(sha256(&onnx)));
         let file = card.get("mask_network").map(|network| {
             let bytes = read(&network["file"]);
             assert_eq!(network["sha256"], json!(sha256(&bytes)));
             sha256(&bytes)
         });
+        let Some(compiled) = card.get("compiled") else {
+            assert_eq!(card["mask"]["kind"], "static", "a baseline in floats");
+            continue;
+        };
+        let rfm = read(&compiled["file"]);
+        let model = Model::parse(&rfm).unwrap();
+        let source: String = model.source_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(compiled["sha256"], json!(sha256(&rfm)));
+        assert_eq!(source, sha256(&onnx));
+        let mask: Option<String> = model
+            .mask()
+            .map(|mask| mask.adaptive.source_sha256.iter().map(|byte| format!("{byte:02x}")).collect());
         assert_eq!(mask, file);
         assert_eq!(compiled["arena_bytes_per_sample"], json!(model.arena_bytes(1)));
         let classes: Vec<_> = (0..model.classes()).map(|class| model.class_name(class)).collect();
@@ -57,7 +62,7 @@ fn cards_name_these_very_files() {
 /// So the exact arithmetic that made and checked the tables speaks for the files as they are.
 #[test]
 fn noise_and_certificates_are_those_of_the_generators() {
-    for card in cards() {
+    for card in cards().into_iter().filter(|card| card.get("compiled").is_some()) {
         let rfm = fs::read(folder().join(card["compiled"]["file"].as_str().unwrap())).unwrap();
         let model = Model::parse(&rfm).unwrap();
         let noise = model.noise();

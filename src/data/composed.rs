@@ -5,7 +5,7 @@
 
 use super::backgrounds::Backgrounds;
 use super::signs::check_side;
-use super::{DataError, Dataset, Shape, Split, check_read};
+use super::{DataError, Dataset, Region, Shape, Split, check_index, check_read};
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -90,6 +90,12 @@ impl Dataset for Composed {
         }
         Ok(label)
     }
+
+    fn object(&self, index: usize) -> Result<Option<Region>, DataError> {
+        check_index(index, self.len())?;
+        let ((top, left), Shape { height, width, .. }) = (self.place(index), self.inner.shape());
+        Ok(Some(Region { top, left, height, width }))
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +119,8 @@ mod tests {
                 let label = data.read(index, &mut chw).unwrap();
                 assert_eq!(label, signs.read(index, &mut inner).unwrap());
                 let (top, left) = composed.place(index);
+                let region = Region { top, left, height: 32, width: 32 };
+                assert_eq!(data.object(index).unwrap(), Some(region));
                 let free = side - 32;
                 assert!(top <= free && left <= free);
                 let touches = [top == 0, top == free, left == 0, left == free];

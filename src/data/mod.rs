@@ -121,6 +121,36 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// [`DataError::Index`] past the end; [`DataError::Buffer`] unless `chw` holds exactly [`Shape::bytes`] bytes.
     fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError>;
+
+    /// Where the object of image `index` is; none where the data set does not know.
+    ///
+    /// # Errors
+    /// [`DataError::Index`] past the end.
+    fn object(&self, index: usize) -> Result<Option<Region>, DataError> {
+        check_index(index, self.len())?;
+        Ok(None)
+    }
+}
+
+/// Where in an image the object of its class is: a rectangle of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// First row.
+    pub top: usize,
+    /// First column.
+    pub left: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Region {
+    /// Whether the pixel of row `y` and column `x` belongs to it.
+    #[must_use]
+    pub fn contains(&self, y: usize, x: usize) -> bool {
+        (self.top..self.top + self.height).contains(&y) && (self.left..self.left + self.width).contains(&x)
+    }
 }
 
 /// The forms of spec that [`open`] understands, for help texts and errors.
@@ -173,11 +203,13 @@ fn side(spec: &str, text: &str) -> Result<usize, DataError> {
     text.parse().map_err(|_| DataError::Spec { found: spec.to_owned() })
 }
 
+fn check_index(index: usize, len: usize) -> Result<(), DataError> {
+    if index < len { Ok(()) } else { Err(DataError::Index { index, len }) }
+}
+
 /// Checks the arguments of [`Dataset::read`].
 fn check_read(index: usize, len: usize, shape: Shape, given: usize) -> Result<(), DataError> {
-    if index >= len {
-        return Err(DataError::Index { index, len });
-    }
+    check_index(index, len)?;
     if given != shape.bytes() {
         return Err(DataError::Buffer { expected: shape.bytes(), found: given });
     }

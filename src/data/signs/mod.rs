@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 
 use tiny_skia::Pixmap;
 
-use super::{DataError, Dataset, Shape, Split, check_read};
+use super::{DataError, Dataset, Region, Shape, Split, check_index, check_read};
 use drawing::Layer;
 use stream::Stream;
 
@@ -31,6 +31,15 @@ pub struct Signs {
     side: usize,
     names: Vec<String>,
     signs: Vec<Vec<Layer>>,
+}
+
+/// What a camera is shown.
+struct Scene {
+    label: usize,
+    canvas: Pixmap,
+    sign: Region,
+    /// For what comes after.
+    stream: Stream,
 }
 
 impl Signs {
@@ -65,6 +74,15 @@ impl Signs {
             Split::Test => 10_000,
         };
         Ok(Self { key, len, side, names: catalogue::names(), signs: catalogue::draw_all()? })
+    }
+
+    /// Draws image `index`.
+    fn scene(&self, index: usize) -> Result<Scene, DataError> {
+        let mut stream = Stream::new(self.key, index as u64);
+        let label = stream.below(self.signs.len());
+        let mut canvas = canvas(self.side)?;
+        let sign = scene::render(&mut canvas, &self.signs[label], &mut stream);
+        Ok(Scene { label, canvas, sign, stream })
     }
 
     fn is_scene(&self) -> bool {
@@ -114,12 +132,14 @@ impl Dataset for Signs {
 
     fn read(&self, index: usize, chw: &mut [u8]) -> Result<usize, DataError> {
         check_read(index, self.len(), self.shape(), chw.len())?;
-        let mut stream = Stream::new(self.key, index as u64);
-        let label = stream.below(self.signs.len());
-        let mut canvas = canvas(self.side)?;
-        scene::render(&mut canvas, &self.signs[label], &mut stream);
+        let Scene { label, canvas, mut stream, .. } = self.scene(index)?;
         camera::expose(&canvas, chw, &mut stream);
         Ok(label)
+    }
+
+    fn object(&self, index: usize) -> Result<Option<Region>, DataError> {
+        check_index(index, self.len())?;
+        Ok(Some(self.scene(index)?.sign))
     }
 }
 
@@ -218,6 +238,27 @@ mod tests {
         for side in [0, 31, 97] {
             let error = Signs::scenes(Split::Train, side).err().unwrap();
             assert_eq!(error.to_string(), format!("side {side}: a scene has 32 to 96 pixels"));
+        }
+    }
+
+    /// Pixels of two scenes that differ in nothing but the sign differ in its region alone, and there in most places.
+    #[test]
+    fn the_sign_is_where_the_data_set_says() {
+        let scenes = Signs::scenes(Split::Test, 64).unwrap();
+        for index in 0..100 {
+            let Scene { canvas: shown, sign: region, .. } = scenes.scene(index).unwrap();
+            let Some(found) = scenes.object(index).unwrap() else { panic!("no object") };
+            assert_eq!(found, region);
+            let mut stream = Stream::new(scenes.key, index as u64);
+            stream.below(scenes.signs.len());
+            let mut without = canvas(64).unwrap();
+            scene::render(&mut without, &[], &mut stream);
+            let differs: Vec<bool> =
+                shown.pixels().iter().zip(without.pixels()).map(|(a, b)| a != b).collect();
+            let inside = |i: usize| region.contains(i / 64, i % 64);
+            assert!(differs.iter().enumerate().all(|(i, differs)| !differs || inside(i)), "{index}: {region:?}");
+            let changed = differs.iter().filter(|differs| **differs).count();
+            assert!(3 * changed > region.height * region.width, "{index}: {changed} of {region:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use tiny_skia::{Color, FillRule, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Transform};
 
+use super::super::Region;
 use super::SIDE;
 use super::drawing::{Colour, Layer};
 use super::stream::Stream;
@@ -43,6 +44,18 @@ impl Pose {
         let transform = Transform::from_row(radius * a, radius * b, -radius * sin, radius * cos, x, y);
         Self { transform, x, y, radius }
     }
+
+    /// The pixels of a square picture that the sign, a disc of radius 1 in its own coordinates, reaches.
+    fn region(&self, side: usize) -> Region {
+        let Transform { sx, kx, ky, sy, .. } = self.transform;
+        let span = |centre: f32, a: f32, b: f32| {
+            let reach = (a * a + b * b).sqrt();
+            let first = (centre - reach).floor().max(0.0) as usize;
+            (first, ((centre + reach).ceil().max(0.0) as usize).min(side).saturating_sub(first))
+        };
+        let ((left, width), (top, height)) = (span(self.x, sx, kx), span(self.y, ky, sy));
+        Region { top, left, height, width }
+    }
 }
 
 /// Draws a scene without a sign on a square canvas; returns its colours.
@@ -53,8 +66,8 @@ pub(super) fn background(canvas: &mut Pixmap, stream: &mut Stream) -> [Colour; 4
     palette
 }
 
-/// Draws one scene with a sign somewhere in it on a square canvas of at least `SIDE` x `SIDE` pixels.
-pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) {
+/// Draws one scene with a sign somewhere in it on a square canvas of at least `SIDE` x `SIDE` pixels; returns where.
+pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) -> Region {
     let palette = background(canvas, stream);
     let pose = Pose::draw(canvas.width() as f32, stream);
     post(canvas, &pose, stream);
@@ -66,6 +79,7 @@ pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) {
     if stream.chance(0.45) {
         occlude(canvas, &palette, &pose, stream);
     }
+    pose.region(canvas.width() as usize)
 }
 
 /// Two colours from top to bottom with a horizon somewhere.

@@ -133,7 +133,14 @@ fn batch() -> Batch {
         progress: 2.5,
         seed: 5,
         sigma: SIGMA,
+        objects: Some(tensor((0..5 * 256).map(|i| f32::from(on_object(i))).collect(), [5, 1, 16, 16])),
     }
+}
+
+/// Whether a pixel of the batch is on an object: a square that is elsewhere in each image.
+fn on_object(i: usize) -> bool {
+    let (image, y, x) = (i / 256, i / 16 % 16, i % 16);
+    (image..image + 6).contains(&y) && (2 * image..2 * image + 6).contains(&x)
 }
 
 fn loss_of(method: &str, changes: &[&str], spec: &NetSpec, defence: &Defence) -> Tensor<1> {
@@ -177,6 +184,9 @@ fn losses_by_hand() {
         check(&[], entropy);
         if method == "ars" {
             check(&["reconstruction=3"], entropy + 3.0 * off);
+            let miss = |(i, w): (usize, &f64)| -if on_object(i) { w.ln() } else { (1.0 - w).ln() };
+            let misses = w.iter().enumerate().map(miss).sum::<f64>() / w.len() as f64;
+            check(&["supervision=2"], entropy + 2.0 * misses);
         }
     }
 }
@@ -218,9 +228,9 @@ impl ModuleMapper for Move<'_> {
 
 /// The slope of the loss along the gradient of all parameters of the mask is the gradient's length. One element moved
 /// alone would tell less: every ReLU has a kink, and a batch of five has steep normalisations.
-fn check_gradients(method: &str, mask: &str, frozen: bool) {
+fn check_gradients(method: &str, changes: &[&str], mask: &str, frozen: bool) {
     let (spec, defence) = (spec(mask), defence(mask));
-    let gradients = loss_of(method, &[], &spec, &defence).backward();
+    let gradients = loss_of(method, changes, &spec, &defence).backward();
     if frozen {
         assert!(collect(&defence.net, Some(&gradients)).is_empty(), "{method}: the classifier learns");
     }
@@ -235,7 +245,7 @@ fn check_gradients(method: &str, mask: &str, frozen: bool) {
     let at = |step: f32| {
         let moved = module.valid().train().map(&mut Move { directions: &slopes.found, step, next: 0 });
         let moved = Defence { net: defence.net.valid().train(), mask: Some(moved) };
-        f64::from(loss_of(method, &[], &spec, &moved).into_scalar::<f32>())
+        f64::from(loss_of(method, changes, &spec, &moved).into_scalar::<f32>())
     };
     // Normalisations of five images bend the loss: longer steps leave its slope.
     let h = 1.25e-4f32;
@@ -246,8 +256,9 @@ fn check_gradients(method: &str, mask: &str, frozen: bool) {
 
 #[test]
 fn gradients_of_masks_are_the_slopes_of_the_loss() {
-    check_gradients("ars", "unet:2", false);
-    check_gradients("ars-mask", "unet:2", true);
+    check_gradients("ars", &[], "unet:2", false);
+    check_gradients("ars", &["supervision=3", "reconstruction=2"], "unet:2", false);
+    check_gradients("ars-mask", &[], "unet:2", true);
 }
 
 /// A plane's elements matter little one by one: along the gradient itself.

@@ -2,7 +2,7 @@
 
 use super::{device, evaluate};
 use crate::error::Error;
-use crate::export::{Accuracy, Card, to_onnx, unet_to_onnx, write_whole};
+use crate::export::{Accuracy, Card, plane_to_onnx, to_onnx, unet_to_onnx, write_whole};
 use crate::nets::{Mask, parameters};
 use crate::quantise;
 use crate::train::checkpoint;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// Checkpoint folder, or a run's folder for its newest checkpoint; or the folder of `quantise`
     checkpoint: PathBuf,
-    /// ONNX file to write; the card goes beside it as NAME.json, a mask network as NAME-mask.onnx
+    /// ONNX file to write; the card goes beside it as NAME.json, a mask as NAME-mask.onnx
     #[arg(short, long, value_name = "NAME.onnx")]
     output: PathBuf,
     /// Data set for the card's test accuracy; the one it was trained on by default
@@ -55,16 +55,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let folder = checkpoint::resolve(&args.checkpoint)?;
     let state = checkpoint::read_state(&folder)?;
     let defence = checkpoint::load_defence(&folder, &state.net, &Device::flex())?;
+    let (input, mask_name) = (state.net.input, format!("{name}-mask"));
     let mask = match &defence.mask {
         None => None,
-        Some(Mask::UNet(net)) => {
-            let onnx = unet_to_onnx(net, state.net.input, &format!("{name}-mask"))?;
-            Some((onnx, parameters(net)))
-        }
-        Some(Mask::Static(_)) => {
-            let reason = "a static mask: no file for it, `evaluate` measures it";
-            return Err(Error::Settings(format!("{}: {reason}", folder.display())));
-        }
+        Some(Mask::UNet(net)) => Some((unet_to_onnx(net, input, &mask_name)?, parameters(net))),
+        Some(Mask::Static(mask)) => Some((plane_to_onnx(mask, input, &mask_name)?, parameters(mask))),
     };
     let onnx = to_onnx(&defence.net, &state.net, name)?;
     let test = if args.no_accuracy {

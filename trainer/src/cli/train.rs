@@ -72,6 +72,10 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return Err(Error::Settings(reason));
     }
     let images = Images::read(dataset.as_ref(), 0..fitted)?;
+    let images = match settings.method.objective().mask() {
+        Some(needs) if needs.supervised => images.located(dataset.as_ref(), 0..fitted)?,
+        _ => images,
+    };
     let validation = Images::read(dataset.as_ref(), held..count)?;
     let [mean, deviation] = moments(&images);
     let net = NetSpec {

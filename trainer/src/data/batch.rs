@@ -1,9 +1,10 @@
 //! Images in memory, the order of an epoch, and batches.
 
 use super::augment::Augmentation;
+use crate::error::Error;
 use crate::random::{Normals, Stream, below, stream};
 use rayon::prelude::*;
-use ringfence::data::{DataError, Dataset, Shape};
+use ringfence::data::{DataError, Dataset, Region, Shape};
 use std::ops::Range;
 
 /// All images of a data set, decoded once.
@@ -12,6 +13,8 @@ pub struct Images {
     shape: Shape,
     pixels: Vec<u8>,
     labels: Vec<i32>,
+    /// Where their objects are; empty unless asked for.
+    objects: Vec<Region>,
 }
 
 /// Images in `[0, 1]` (plus noise), `[len, channels, height, width]`, and their labels.
@@ -21,6 +24,9 @@ pub struct Batch {
     pub pixels: Vec<f32>,
     /// Labels.
     pub labels: Vec<i32>,
+    /// Where the objects are: `[len, 1, height, width]`, 1 on them and 0 elsewhere; empty unless the images were
+    /// [located](Images::located).
+    pub objects: Vec<f32>,
 }
 
 impl Images {
@@ -36,7 +42,22 @@ impl Images {
             .zip(range.into_par_iter())
             .map(|(chw, index)| dataset.read(index, chw).map(|label| label as i32))
             .collect::<Result<_, _>>()?;
-        Ok(Self { shape, pixels, labels })
+        Ok(Self { shape, pixels, labels, objects: vec![] })
+    }
+
+    /// The same images, of `range` of `dataset`, with where their objects are.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with the name of a data set that does not know, or what it reports.
+    pub fn located(self, dataset: &dyn Dataset, range: Range<usize>) -> Result<Self, Error> {
+        let unknown = || {
+            let name = dataset.spec();
+            let knowing = "signs, signs-scene:K and bg:K:SPEC do";
+            Error::Settings(format!("--data {name} does not say where objects are, for --set supervision: {knowing}"))
+        };
+        let one = |index| dataset.object(index)?.ok_or_else(unknown);
+        let objects = range.into_par_iter().map(one).collect::<Result<_, Error>>()?;
+        Ok(Self { objects, ..self })
     }
 
     /// Number of images.
@@ -83,13 +104,27 @@ impl Images {
         let len = self.shape.bytes();
         let mut pixels = vec![0.0; indices.len() * len];
         pixels.par_chunks_exact_mut(len).zip(indices).for_each(|(out, &index)| fill(index, out));
-        Batch { pixels, labels: indices.iter().map(|&i| self.labels[i as usize]).collect() }
+        Batch { pixels, labels: indices.iter().map(|&i| self.labels[i as usize]).collect(), objects: vec![] }
     }
 
     /// A training batch: the images of `indices`, augmented for `epoch`.
     #[must_use]
     pub fn training(&self, indices: &[u32], how: &Augmentation, epoch: u32, seed: u64) -> Batch {
-        self.gather(indices, |index, out| how.apply(self.shape, self.image(index), [epoch, index], seed, out))
+        let batch =
+            self.gather(indices, |index, out| how.apply(self.shape, self.image(index), [epoch, index], seed, out));
+        Batch { objects: self.locate(indices, how, epoch, seed), ..batch }
+    }
+
+    fn locate(&self, indices: &[u32], how: &Augmentation, epoch: u32, seed: u64) -> Vec<f32> {
+        if self.objects.is_empty() {
+            return vec![];
+        }
+        let plane = self.shape.height * self.shape.width;
+        let mut objects = vec![0.0; indices.len() * plane];
+        objects.par_chunks_exact_mut(plane).zip(indices).for_each(|(out, &index)| {
+            how.locate(self.shape, self.objects[index as usize], [epoch, index], seed, out);
+        });
+        objects
     }
 
     /// Images as they are, with noise of deviation `sigma` from the evaluation streams of `seed`.

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::testing::Toy;
-use ringfence::data::Dataset;
+use ringfence::data::{Dataset, Region, Shape, Signs, Split};
 
 fn images() -> Images {
     Images::read(&Toy, 0..Toy.len()).unwrap()
@@ -57,6 +57,42 @@ fn moved(image: &[f32], [height, width]: [usize; 2], [dy, dx]: [usize; 2], flip:
     };
     let planes = image.len() / height / width;
     (0..planes * height * width).map(|i| at(i / height / width, i / width % height, i % width)).collect()
+}
+
+/// An object of bright pixels moves with the image that it is in.
+#[test]
+fn objects_are_located_after_crop_and_flip() {
+    let shape = Shape { channels: 3, height: 8, width: 10 };
+    let object = Region { top: 1, left: 5, height: 4, width: 3 };
+    let on = |i: usize| object.contains(i / 10 % 8, i % 10);
+    let image: Vec<u8> = (0..shape.bytes()).map(|i| if on(i) { 255 } else { 0 }).collect();
+    let how = Augmentation { crop: 3, flip: true, sigma: 0.0 };
+    let mut places = std::collections::BTreeSet::new();
+    for epoch in 0..100 {
+        let (mut pixels, mut plane) = (vec![0.0; shape.bytes()], vec![0.5; 80]);
+        how.apply(shape, &image, [epoch, 4], 9, &mut pixels);
+        how.locate(shape, object, [epoch, 4], 9, &mut plane);
+        pixels.chunks(80).for_each(|channel| assert_eq!(channel, plane));
+        places.insert(plane.iter().map(|v| *v as u8).collect::<Vec<_>>());
+    }
+    assert!(places.len() > 20);
+}
+
+#[test]
+fn batches_hold_objects_where_they_were_asked_for() {
+    let scenes = Signs::scenes(Split::Train, 32).unwrap();
+    let images = Images::read(&scenes, 3..7).unwrap();
+    let how = Augmentation { crop: 0, flip: false, sigma: 0.0 };
+    assert!(images.training(&[1, 0], &how, 0, 1).objects.is_empty());
+    let objects = images.located(&scenes, 3..7).unwrap().training(&[1, 0], &how, 0, 1).objects;
+    for (plane, index) in objects.chunks_exact(1024).zip([4, 3]) {
+        let object = scenes.object(index).unwrap().unwrap();
+        let expected = (0..1024).map(|i| f32::from(object.contains(i / 32, i % 32)));
+        assert!(plane.iter().copied().eq(expected));
+    }
+    assert_eq!(objects.len(), 2048);
+    let error = self::images().located(&Toy, 0..1).unwrap_err().to_string();
+    assert!(error.contains("--data toy") && error.contains("signs-scene:K"), "{error}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! The mask network as an ONNX file: `image` `[N, C, H, W]` -> Pad (reflect), Conv, BatchNormalization, LeakyRelu,
+//! Masks as ONNX files. A network: `image` `[N, C, H, W]` -> Pad (reflect), Conv, BatchNormalization, LeakyRelu,
 //! Resize (nearest), Concat, Sigmoid -> `mask` `[N, 1, H, W]`.
 
 use super::graph::{Extent, Graph, Value, float, int, text};
-use super::layers::{conv, conv_norm};
+use super::layers::{conv, conv_norm, floats};
 use crate::error::Error;
-use crate::nets::{ConvNorm, Pair, SLOPE, UNet};
+use crate::nets::{ConvNorm, Pair, SLOPE, StaticMask, UNet};
 use prost::Message;
 
 /// The bytes of the ONNX file of `net`, which is not on an autodiff device, for images
@@ -37,9 +37,28 @@ pub fn unet_to_onnx(net: &UNet, input: [usize; 3], name: &str) -> Result<Vec<u8>
     }
     let x = conv(&mut graph, "out", &net.out.conv, &x)?;
     graph.node("Sigmoid", "mask", &[&x], vec![]);
+    Ok(finish(graph, input, name))
+}
+
+/// The bytes of the ONNX file of a static mask, which is not on an autodiff device, for images
+/// `[channels, height, width]`: `image` -> Conv (with nothing), Add -> `mask`, the same for every image of the batch.
+///
+/// # Errors
+/// When the plane is not of type f32.
+pub fn plane_to_onnx(mask: &StaticMask, input: [usize; 3], name: &str) -> Result<Vec<u8>, Error> {
+    let mut graph = Graph::default();
+    let [channels, height, width] = input;
+    let nothing = graph.constant("nothing", &[1, channels, 1, 1], &vec![0.0; channels]);
+    let empty = graph.node("Conv", "empty", &[&Graph::input("image"), &nothing], vec![]);
+    let plane = graph.constant("plane", &[1, 1, height, width], &floats(mask.plane.val())?);
+    graph.node("Add", "mask", &[&empty, &plane], vec![]);
+    Ok(finish(graph, input, name))
+}
+
+fn finish(graph: Graph, input: [usize; 3], name: &str) -> Vec<u8> {
     let (batch, [c, h, w]) = (Extent::Symbol("N"), input.map(Extent::Fixed));
     let model = graph.finish(name, ("image", &[batch, c, h, w]), ("mask", &[batch, Extent::Fixed(1), h, w]));
-    Ok(model.encode_to_vec())
+    model.encode_to_vec()
 }
 
 fn step(graph: &mut Graph, name: &str, layer: &ConvNorm, border: &Value, x: &Value) -> Result<Value, Error> {

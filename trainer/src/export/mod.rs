@@ -11,5 +11,5 @@ mod tests;
 
 pub use card::{Accuracy, Card, command, sha256, write_whole};
 pub(crate) use layers::floats;
-pub use mask::unet_to_onnx;
+pub use mask::{plane_to_onnx, unet_to_onnx};
 pub use onnx::to_onnx;

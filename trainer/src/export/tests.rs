@@ -6,10 +6,10 @@ mod adaptive;
 
 use super::*;
 use crate::nets::tests::{SMALL, floats, images, spec};
-use crate::nets::{Network, Pass, Path, UNet};
+use crate::nets::{Network, Pass, Path, StaticMask, UNet};
 use crate::random::{Normals, Stream, stream};
 use crate::testing::Perturb;
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use tract_onnx::prelude::*;
 
@@ -52,6 +52,16 @@ fn tract_gives_the_same_mask() {
     for (a, b) in found.iter().zip(&expected) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
+}
+
+#[test]
+fn a_static_mask_is_its_plane_for_every_image() {
+    let (device, spec) = (Device::flex(), spec("resnet8", [3, 8, 12], "none"));
+    let plane: Vec<f32> = (0..96).map(|i| i as f32 / 96.0).collect();
+    let tensor = Tensor::<1>::from_data(plane.as_slice(), &device).reshape([1, 1, 8, 12]);
+    let mask = StaticMask { plane: Param::from_tensor(tensor) };
+    let found = run(&plane_to_onnx(&mask, spec.input, "mask").unwrap(), images(&spec, 2, &device));
+    assert_eq!(found, [plane.clone(), plane].concat());
 }
 
 #[test]

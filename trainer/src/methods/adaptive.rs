@@ -9,9 +9,13 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// `CE(f(mix), y)`, the mix being that of two noisy copies under a mask network's weights (Lyu et al. 2024, arXiv:2406.10427,
-/// section 3), plus `reconstruction` times the mean square of what the mix differs from the image.
+/// section 3), plus `reconstruction` times the mean square of what the mix differs from the image, plus `supervision` times
+/// the binary cross-entropy of the mask and where the object is, a mean over pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ars {
+    /// Weight of the supervision.
+    #[serde(default)]
+    pub supervision: f64,
     /// Weight of the reconstruction.
     pub reconstruction: f64,
     /// The mask's gradients by this: with SGD a factor of its learning rate.
@@ -40,16 +44,28 @@ fn masked_entropy(model: &Model, batch: &Batch, freeze: bool) -> (Tensor<1>, Opt
     (cross_entropy(logits, &batch.labels).mean(), seen)
 }
 
+/// `-t ln w - (1 - t) ln(1 - w)` of weights and targets in `[0, 1]`, a mean over all.
+fn binary_entropy(weights: Tensor<4>, targets: Tensor<4>) -> Tensor<1> {
+    // Where a sigmoid is flat it still has a slope in f32.
+    let weights = weights.clamp(1e-6, 1.0 - 1e-6);
+    let on = targets.clone() * weights.clone().log();
+    let off = (1.0 - targets) * (1.0 - weights).log();
+    -(on + off).mean()
+}
+
 impl Objective for Ars {
     fn loss(&self, model: &Model, batch: &Batch, _: &mut Carry) -> Tensor<1> {
-        let (entropy, seen) = masked_entropy(model, batch, self.freeze);
-        match seen.filter(|_| self.reconstruction > 0.0) {
-            Some(seen) => {
-                let off = seen.shown - batch.images.clone().autodiff();
-                entropy + off.square().mean().mul_scalar(self.reconstruction)
-            }
-            None => entropy,
+        let (mut loss, seen) = masked_entropy(model, batch, self.freeze);
+        let Some(Seen { mask, shown }) = seen else { return loss };
+        if self.reconstruction > 0.0 {
+            let off = shown - batch.images.clone().autodiff();
+            loss = loss + off.square().mean().mul_scalar(self.reconstruction);
         }
+        // The loop gives objects to a method that `needs` them.
+        if let Some(objects) = batch.objects.clone().filter(|_| self.supervision > 0.0) {
+            loss = loss + binary_entropy(mask, objects.autodiff()).mul_scalar(self.supervision);
+        }
+        loss
     }
 
     fn cost(&self) -> f64 {
@@ -61,7 +77,8 @@ impl Objective for Ars {
     }
 
     fn mask(&self) -> Option<Needs> {
-        Some(Needs { usual: "unet:8", gain: self.gain, frozen_classifier: self.freeze })
+        let supervised = self.supervision > 0.0;
+        Some(Needs { usual: "unet:8", gain: self.gain, frozen_classifier: self.freeze, supervised })
     }
 }
 
@@ -79,6 +96,6 @@ impl Objective for StaticPlane {
     }
 
     fn mask(&self) -> Option<Needs> {
-        Some(Needs { usual: "static", gain: self.gain, frozen_classifier: false })
+        Some(Needs { usual: "static", gain: self.gain, frozen_classifier: false, supervised: false })
     }
 }

@@ -25,6 +25,8 @@ pub struct Batch {
     pub seed: u64,
     /// Deviation of the noise that the classifier will be smoothed with.
     pub sigma: f32,
+    /// Where the objects are, `[n, 1, height, width]`: 1 on them, 0 elsewhere; where a method asks for it.
+    pub objects: Option<Tensor<4>>,
 }
 
 /// A value uniform in `[0, 1)`.
@@ -53,8 +55,9 @@ impl Batch {
             let range = i * size..i * size + ids.len();
             Self {
                 images: self.images.clone().slice([range.clone()]),
-                labels: self.labels.clone().slice([range]),
+                labels: self.labels.clone().slice([range.clone()]),
                 ids: ids.to_vec(),
+                objects: self.objects.clone().map(|objects| objects.slice([range])),
                 ..*self
             }
         };
@@ -64,7 +67,8 @@ impl Batch {
     /// The same batch on `device`.
     #[must_use]
     pub fn to_device(self, device: &Device) -> Self {
-        Self { images: self.images.to_device(device), labels: self.labels.to_device(device), ..self }
+        let objects = self.objects.map(|objects| objects.to_device(device));
+        Self { images: self.images.to_device(device), labels: self.labels.to_device(device), objects, ..self }
     }
 
     fn device(&self) -> Device {

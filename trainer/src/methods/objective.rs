@@ -32,6 +32,8 @@ pub struct Needs {
     pub gain: f64,
     /// Whether only the mask learns.
     pub frozen_classifier: bool,
+    /// Whether it must be told where the objects are ([`Batch::objects`]).
+    pub supervised: bool,
 }
 
 /// A training method.

@@ -90,7 +90,7 @@ const TRADES: Trades = Trades {
     beta: 6.0,
 };
 
-const ARS: Ars = Ars { reconstruction: 0.0, gain: 1.0, freeze: false };
+const ARS: Ars = Ars { supervision: 0.0, reconstruction: 0.0, gain: 1.0, freeze: false };
 
 macro_rules! entry {
     ($name:literal, $paper:literal, $loss:literal, $inner:literal, $noise:expr, $fine:literal, $make:expr) => {
@@ -226,6 +226,7 @@ impl Choice {
             ("gamma", 0.0, 1e3),
             ("gain", 0.0, 1e6),
             ("reconstruction", 0.0, 1e6),
+            ("supervision", 0.0, 1e6),
             ("clean_epochs", 0.0, 1e6),
             ("warmup_epochs", 0.0, 1e6),
         ];

@@ -43,6 +43,7 @@ fn batch() -> Batch {
         progress: 2.5,
         seed: 5,
         sigma: 0.2,
+        objects: None,
     }
 }
 

@@ -48,7 +48,7 @@ fn batch_of(
 ) -> Batch {
     let data = images.evaluation(ids, 0.0, seed);
     let (images, labels) = to_device(data.pixels, data.labels, spec, device);
-    Batch { images, labels, ids: ids.to_vec(), epoch: VOTES, progress: 0.0, seed, sigma }
+    Batch { images, labels, ids: ids.to_vec(), epoch: VOTES, progress: 0.0, seed, sigma, objects: None }
 }
 
 /// Logits of draw `draw` of the noise, through the mask if there is one; not on an autodiff device.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::methods::Batch;
 use crate::nets::{Defence, NetSpec, Path};
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -177,6 +177,11 @@ impl Run<'_> {
         let State { net: spec, settings, epoch, step, .. } = &self.state;
         let (epoch, step) = (*epoch, *step);
         let data = self.split.train.training(indices, &settings.data(), epoch, settings.seed);
+        let [_, height, width] = spec.input;
+        let objects = (!data.objects.is_empty()).then(|| {
+            let planes = TensorData::new(data.objects, [indices.len(), 1, height, width]);
+            Tensor::from_data(planes, self.place.device)
+        });
         let (images, labels) = to_device(data.pixels, data.labels, spec, self.place.device);
         let batch = Batch {
             images,
@@ -186,6 +191,7 @@ impl Run<'_> {
             progress: step as f64 / per_epoch as f64,
             seed: settings.seed,
             sigma: settings.augmentation.sigma,
+            objects,
         };
         let rate = settings.schedule.at(step, per_epoch);
         let loss = self

@@ -35,6 +35,7 @@ pub(super) fn plane() -> (Plane, Batch, Vec<i32>) {
         progress: 0.0,
         seed: 3,
         sigma: 0.0,
+        objects: None,
     };
     let labels = Oracle::new(&plane, 1, 1, Estimator::Loss).classes(&batch.images);
     (plane, batch, labels)

@@ -135,7 +135,7 @@ impl Trained {
         let ids: Vec<u32> = (0..self.test.len() as u32).collect();
         let data = self.test.evaluation(&ids, 0.0, 1);
         let (images, labels) = to_device(data.pixels, data.labels, &self.spec, &Device::flex());
-        let batch = Batch { images, labels, ids, epoch: 9, progress: 9.0, seed: 2, sigma: SIGMA };
+        let batch = Batch { images, labels, ids, epoch: 9, progress: 9.0, seed: 2, sigma: SIGMA, objects: None };
         let model = Model::new(&self.net, &self.spec, Path::Fused, 2, 0).guided_by(Some(teacher));
         let choice = Choice::new(name, &changes).unwrap();
         f64::from(choice.objective().loss(&model, &batch, &mut Carry::default()).into_scalar::<f32>())
@@ -196,7 +196,7 @@ fn averaging_draws_finds_stronger_perturbations() {
     let ids: Vec<u32> = (0..64).collect();
     let data = pictures.evaluation(&ids, 0.0, 1);
     let (images, labels) = to_device(data.pixels, data.labels, &spec, &Device::flex());
-    let batch = Batch { images, labels, ids, epoch: 0, progress: 0.0, seed: 6, sigma: 0.0 };
+    let batch = Batch { images, labels, ids, epoch: 0, progress: 0.0, seed: 6, sigma: 0.0, objects: None };
     let model = Model::new(&net, &spec, Path::Fused, 6, 0);
     let after = |draws: usize| {
         let frozen = model.frozen(Craft::Evaluation);
