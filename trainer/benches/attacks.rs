@@ -19,7 +19,16 @@ fn batch(device: &Device) -> Batch {
     let pixels: Vec<f32> = (0..IMAGES * 3 * 32 * 32).map(|_| 0.5 + 0.2 * random.draw()).collect();
     let images = Tensor::<4>::from_data(TensorData::new(pixels, [IMAGES, 3, 32, 32]), device).clamp(0.0, 1.0);
     let labels = Tensor::from_data(TensorData::new(vec![0; IMAGES], [IMAGES]), device);
-    Batch { images, labels, ids: (0..IMAGES as u32).collect(), epoch: 0, progress: 0.0, seed: 1, sigma: 0.0, objects: None }
+    Batch {
+        images,
+        labels,
+        ids: (0..IMAGES as u32).collect(),
+        epoch: 0,
+        progress: 0.0,
+        seed: 1,
+        sigma: 0.0,
+        objects: None,
+    }
 }
 
 fn attacks(c: &mut Criterion) {

@@ -280,6 +280,10 @@ fn masked_runs_are_evaluated_and_exported_as_two_files() {
     let output = trainer(&["export", &fixed, "--no-accuracy", "-o", file.to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(dir.path().join("fixed-mask.onnx").exists());
+    let baseline = ["baseline", &fixed, "--max", "3", "--n0", "8", "--n", "40", "--certificate"];
+    let output = trainer(&[&baseline[..], &["cohen"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(error(&[&baseline[..], &["unicr"]].concat()).contains("--mask static"));
 }
 
 fn masked_run(folder: &Path, method: &str, more: &[&str]) -> String {

@@ -256,7 +256,10 @@ mod tests {
             let differs: Vec<bool> =
                 shown.pixels().iter().zip(without.pixels()).map(|(a, b)| a != b).collect();
             let inside = |i: usize| region.contains(i / 64, i % 64);
-            assert!(differs.iter().enumerate().all(|(i, differs)| !differs || inside(i)), "{index}: {region:?}");
+            assert!(
+                differs.iter().enumerate().all(|(i, differs)| !differs || inside(i)),
+                "{index}: {region:?}"
+            );
             let changed = differs.iter().filter(|differs| **differs).count();
             assert!(3 * changed > region.height * region.width, "{index}: {changed} of {region:?}");
         }

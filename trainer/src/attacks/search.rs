@@ -90,7 +90,8 @@ impl Search for GradientSearch<'_> {
         let label = task.class as i32;
         let (images, labels) = to_device(pixels, vec![label], self.target.spec, self.device);
         let sigma = self.target.sigma;
-        let batch = Batch { images, labels, ids: vec![0], epoch: 0, progress: 0.0, seed, sigma, objects: None };
+        let batch =
+            Batch { images, labels, ids: vec![0], epoch: 0, progress: 0.0, seed, sigma, objects: None };
         let on = OnBatch { target: NetTarget { seed, ..self.target }, ids: &[0], watch: &() };
         let oracle = Oracle::new(&on, self.draws, self.draws, self.estimator);
         let x = self.crafted(&oracle, &batch, label, task.ball.radius_255() / 255.0);

@@ -49,7 +49,10 @@ pub(crate) fn plain_batch(
     let data = images.evaluation(ids, 0.0, seed);
     let own = data.labels.clone();
     let (images, labels) = to_device(data.pixels, data.labels, spec, device);
-    (Batch { images, labels, ids: ids.to_vec(), epoch: 0, progress: 0.0, seed, sigma: 0.0, objects: None }, own)
+    (
+        Batch { images, labels, ids: ids.to_vec(), epoch: 0, progress: 0.0, seed, sigma: 0.0, objects: None },
+        own,
+    )
 }
 
 impl Trial<'_> {

@@ -53,9 +53,38 @@ pub struct Statement {
     pub radius: f64,
 }
 
-/// A network that is smoothed, not on an autodiff device and without a mask.
+/// Weights of the pixels, the same for every image (the baseline of Lyu et al. 2024). A shift of all values by r moves the
+/// masked image by r sqrt(values) times their root mean square, which the noise's deviation has as a factor, too: radii are
+/// those without weights.
+#[derive(Debug, Clone)]
+pub struct Plane {
+    weights: Vec<f32>,
+    /// Their root mean square.
+    size: f32,
+}
+
+impl Plane {
+    /// Of weights in `[0, 1]`, row by row.
+    #[must_use]
+    pub fn new(weights: Vec<f32>) -> Self {
+        let square = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len().max(1) as f64;
+        Self { weights, size: square.sqrt() as f32 }
+    }
+
+    /// Writes the weighted image with noise, `noise` being that of an image without weights.
+    pub(super) fn show(&self, image: &[u8], mut noise: impl FnMut() -> f32, out: &mut [f32]) {
+        let weighted = image.iter().zip(self.weights.iter().cycle());
+        for (v, (pixel, weight)) in out.iter_mut().zip(weighted) {
+            *v = weight * f32::from(*pixel) / 255.0 + self.size * noise();
+        }
+    }
+}
+
+/// A network that is smoothed, not on an autodiff device and without a mask network.
 #[derive(Debug, Clone, Copy)]
 pub struct Smoothed<'a> {
+    /// Weights of the pixels, if there are any; for normal noise.
+    pub plane: Option<&'a Plane>,
     /// The network.
     pub net: &'a Network,
     /// Its shape.
@@ -141,7 +170,11 @@ impl Smoothed<'_> {
             let mut pixels = vec![0.0; some.len() * image.len()];
             pixels.par_chunks_exact_mut(image.len()).zip(some).for_each(|(out, &copy)| {
                 let mut random = Normals::new(stream(seed, Stream::Copy { epoch: 0, index, copy }));
-                out.iter_mut().zip(image).for_each(|(v, p)| *v = f32::from(*p) / 255.0 + draw(&mut random));
+                let mut noise = || draw(&mut random);
+                match self.plane {
+                    None => out.iter_mut().zip(image).for_each(|(v, p)| *v = f32::from(*p) / 255.0 + noise()),
+                    Some(plane) => plane.show(image, noise, out),
+                }
             });
             let shown = Tensor::from_data(TensorData::new(pixels, [some.len(), c, h, w]), self.device);
             let classes = self.net.forward(self.spec, shown, Pass::quiet(self.path)).argmax(1).into_data();

@@ -1,10 +1,12 @@
 //! `baseline`.
 
 use super::{device, evaluate};
-use crate::baselines::{Effort, Generalised, Neighbours, Smoothed, Smoothing, Statement};
+use crate::baselines::{Effort, Generalised, Neighbours, Plane, Smoothed, Smoothing, Statement};
 use crate::data::Images;
 use crate::error::Error;
+use crate::export::floats;
 use crate::methods::Method;
+use crate::nets::Mask;
 use crate::train::checkpoint::{self, State};
 use indicatif::{ProgressBar, ProgressStyle};
 use ringfence::data;
@@ -14,7 +16,7 @@ use std::path::PathBuf;
 /// A smoothing method and its certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Certificate {
-    /// Normal noise (Cohen et al. 2019)
+    /// Normal noise (Cohen et al. 2019), also behind a static mask
     Cohen,
     /// Generalised normal noise (Hong et al. 2022)
     Unicr,
@@ -26,6 +28,7 @@ enum Certificate {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ringfence-trainer baseline runs/cohen --certificate cohen --max 200
+  ringfence-trainer baseline runs/static --certificate cohen --max 200
   ringfence-trainer baseline runs/unicr --certificate unicr --max 200
   ringfence-trainer baseline runs/cohen --certificate input-dependent --rate 0.005 --max 200")]
 pub struct Args {
@@ -86,12 +89,24 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let (device, path) = device::open(&args.device)?;
     let folder = checkpoint::resolve(&args.checkpoint)?;
     let state = checkpoint::read_state(&folder)?;
-    let net = checkpoint::load_net(&folder, &state.net, &device)?;
+    let defence = checkpoint::load_defence(&folder, &state.net, &device)?;
+    let plane = match &defence.mask {
+        None => None,
+        Some(Mask::Static(mask)) if args.certificate == Certificate::Cohen => {
+            Some(Plane::new(floats(mask.plane.val())?))
+        }
+        Some(_) => {
+            let reason = "expected a run without mask, or cohen's certificate and a static one";
+            let mask = state.net.mask.map_or_else(String::new, |mask| mask.to_string());
+            return Err(Error::Settings(format!("{}: --mask {mask}: {reason}", folder.display())));
+        }
+    };
     let spec = args.data.clone().unwrap_or_else(|| state.settings.data.clone());
     let images = evaluate::read(&spec, data::Split::Test, args.max, &state)?;
     let sigma = f64::from(args.sigma.unwrap_or(state.settings.augmentation.sigma));
     let (smoothing, numbers) = smoothing(args, &state, &spec, sigma)?;
-    let smoothed = Smoothed { net: &net, spec: &state.net, path, device: &device };
+    let smoothed =
+        Smoothed { plane: plane.as_ref(), net: &defence.net, spec: &state.net, path, device: &device };
     let effort = Effort { n0: args.n0, n: args.n, alpha: args.alpha, seed: args.seed };
     let bar = ProgressBar::new(images.len() as u64);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} ETA {eta}");

@@ -53,7 +53,9 @@ impl Images {
         let unknown = || {
             let name = dataset.spec();
             let knowing = "signs, signs-scene:K and bg:K:SPEC do";
-            Error::Settings(format!("--data {name} does not say where objects are, for --set supervision: {knowing}"))
+            Error::Settings(format!(
+                "--data {name} does not say where objects are, for --set supervision: {knowing}"
+            ))
         };
         let one = |index| dataset.object(index)?.ok_or_else(unknown);
         let objects = range.into_par_iter().map(one).collect::<Result<_, Error>>()?;
@@ -110,8 +112,9 @@ impl Images {
     /// A training batch: the images of `indices`, augmented for `epoch`.
     #[must_use]
     pub fn training(&self, indices: &[u32], how: &Augmentation, epoch: u32, seed: u64) -> Batch {
-        let batch =
-            self.gather(indices, |index, out| how.apply(self.shape, self.image(index), [epoch, index], seed, out));
+        let batch = self.gather(indices, |index, out| {
+            how.apply(self.shape, self.image(index), [epoch, index], seed, out)
+        });
         Batch { objects: self.locate(indices, how, epoch, seed), ..batch }
     }
 

@@ -104,7 +104,10 @@ fn images() -> Vec<(Batch, Vec<i32>)> {
     let labels: Vec<i32> = (0..N as i32).map(|i| i % CLASSES as i32).collect();
     let tensor = Tensor::<1, Int>::from_data(TensorData::new(labels.clone(), [N]), &device);
     let ids = (0..N as u32).collect();
-    vec![(Batch { images, labels: tensor, ids, epoch: 0, progress: 0.0, seed: 5, sigma: 0.0, objects: None }, labels)]
+    vec![(
+        Batch { images, labels: tensor, ids, epoch: 0, progress: 0.0, seed: 5, sigma: 0.0, objects: None },
+        labels,
+    )]
 }
 
 fn bench<'a>(subject: &'a Fixture, batches: &'a [(Batch, Vec<i32>)], draws: u32) -> Bench<'a> {

@@ -135,7 +135,8 @@ impl Trained {
         let ids: Vec<u32> = (0..self.test.len() as u32).collect();
         let data = self.test.evaluation(&ids, 0.0, 1);
         let (images, labels) = to_device(data.pixels, data.labels, &self.spec, &Device::flex());
-        let batch = Batch { images, labels, ids, epoch: 9, progress: 9.0, seed: 2, sigma: SIGMA, objects: None };
+        let batch =
+            Batch { images, labels, ids, epoch: 9, progress: 9.0, seed: 2, sigma: SIGMA, objects: None };
         let model = Model::new(&self.net, &self.spec, Path::Fused, 2, 0).guided_by(Some(teacher));
         let choice = Choice::new(name, &changes).unwrap();
         f64::from(choice.objective().loss(&model, &batch, &mut Carry::default()).into_scalar::<f32>())
