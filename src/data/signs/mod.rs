@@ -247,8 +247,7 @@ mod tests {
         let scenes = Signs::scenes(Split::Test, 64).unwrap();
         for index in 0..100 {
             let Scene { canvas: shown, sign: region, .. } = scenes.scene(index).unwrap();
-            let Some(found) = scenes.object(index).unwrap() else { panic!("no object") };
-            assert_eq!(found, region);
+            assert_eq!(scenes.object(index).unwrap(), Some(region));
             let mut stream = Stream::new(scenes.key, index as u64);
             stream.below(scenes.signs.len());
             let mut without = canvas(64).unwrap();

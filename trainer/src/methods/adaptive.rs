@@ -48,9 +48,9 @@ fn masked_entropy(model: &Model, batch: &Batch, freeze: bool) -> (Tensor<1>, Opt
 fn binary_entropy(weights: Tensor<4>, targets: Tensor<4>) -> Tensor<1> {
     // Where a sigmoid is flat it still has a slope in f32.
     let weights = weights.clamp(1e-6, 1.0 - 1e-6);
-    let on = targets.clone() * weights.clone().log();
-    let off = (1.0 - targets) * (1.0 - weights).log();
-    -(on + off).mean()
+    let rest = weights.clone().neg().add_scalar(1.0);
+    let off = targets.clone().neg().add_scalar(1.0) * rest.log();
+    (targets * weights.log() + off).mean().neg()
 }
 
 impl Objective for Ars {
