@@ -45,15 +45,16 @@ impl Pose {
         Self { transform, x, y, radius }
     }
 
-    /// The pixels of a square picture that the sign, a disc of radius 1 in its own coordinates, reaches.
-    fn region(&self, side: usize) -> Region {
-        let Transform { sx, kx, ky, sy, .. } = self.transform;
-        let span = |centre: f32, a: f32, b: f32| {
-            let reach = (a * a + b * b).sqrt();
-            let first = (centre - reach).floor().max(0.0) as usize;
-            (first, ((centre + reach).ceil().max(0.0) as usize).min(side).saturating_sub(first))
+    /// The pixels of a square picture that the sign reaches.
+    fn region(&self, sign: &[Layer], side: usize) -> Region {
+        let outlines = sign.iter().filter_map(|layer| layer.path.clone().transform(self.transform));
+        let bounds = outlines.map(|path| path.bounds()).reduce(|a, b| a.join(&b).unwrap_or(a));
+        let span = |[first, end]: [f32; 2]| {
+            let first = first.floor().max(0.0) as usize;
+            (first, (end.ceil().max(0.0) as usize).min(side).saturating_sub(first))
         };
-        let ((left, width), (top, height)) = (span(self.x, sx, kx), span(self.y, ky, sy));
+        let spans = bounds.map(|b| (span([b.top(), b.bottom()]), span([b.left(), b.right()])));
+        let ((top, height), (left, width)) = spans.unwrap_or_default();
         Region { top, left, height, width }
     }
 }
@@ -79,7 +80,7 @@ pub(super) fn render(canvas: &mut Pixmap, sign: &[Layer], stream: &mut Stream) -
     if stream.chance(0.45) {
         occlude(canvas, &palette, &pose, stream);
     }
-    pose.region(canvas.width() as usize)
+    pose.region(sign, canvas.width() as usize)
 }
 
 /// Two colours from top to bottom with a horizon somewhere.
