@@ -31,7 +31,7 @@ const LOOKING: [&str; 2] = ["cat", "sed"];
 
 /// Page, start of a line of ringfence that is parsed and not run, and why.
 const PARSED: &[(&str, &str, &str)] = &[
-    ("ars.md", "ringfence certify models/signs-scene64", "minutes: a thousand copies of 500 images each"),
+    ("ars.md", "ringfence certify models/signs-scene64", "minutes: a thousand copies of 2000 images each"),
     ("soundness.md", "ringfence audit", "hours: an attack on two thousand certificates"),
     ("training.md", "ringfence compile c10-int8.onnx", "needs a network of `ringfence-trainer quantise`"),
     ("training.md", "ringfence compile ars.onnx", "needs the two networks of a training run"),
