@@ -1,6 +1,7 @@
 //! Votes under any of the noises, and what they prove.
 
 use super::{Generalised, Neighbours, Varying};
+use crate::adaptive::one_step;
 use crate::data::Images;
 use crate::error::Error;
 use crate::nets::{NetSpec, Network, Pass, Path};
@@ -53,38 +54,13 @@ pub struct Statement {
     pub radius: f64,
 }
 
-/// Weights of the pixels, the same for every image (the baseline of Lyu et al. 2024). A shift of all values by r moves the
-/// masked image by r sqrt(values) times their root mean square, which the noise's deviation has as a factor, too: radii are
-/// those without weights.
-#[derive(Debug, Clone)]
-pub struct Plane {
-    weights: Vec<f32>,
-    /// Their root mean square.
-    size: f32,
-}
-
-impl Plane {
-    /// Of weights in `[0, 1]`, row by row.
-    #[must_use]
-    pub fn new(weights: Vec<f32>) -> Self {
-        let square = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len().max(1) as f64;
-        Self { weights, size: square.sqrt() as f32 }
-    }
-
-    /// Writes the weighted image with noise, `noise` being that of an image without weights.
-    pub(super) fn show(&self, image: &[u8], mut noise: impl FnMut() -> f32, out: &mut [f32]) {
-        let weighted = image.iter().zip(self.weights.iter().cycle());
-        for (v, (pixel, weight)) in out.iter_mut().zip(weighted) {
-            *v = weight * f32::from(*pixel) / 255.0 + self.size * noise();
-        }
-    }
-}
-
 /// A network that is smoothed, not on an autodiff device and without a mask network.
 #[derive(Debug, Clone, Copy)]
 pub struct Smoothed<'a> {
-    /// Weights of the pixels, if there are any; for normal noise.
-    pub plane: Option<&'a Plane>,
+    /// Weights of the pixels, `[1, 1, height, width]`, the same for every image (the baseline of Lyu et al. 2024); for normal
+    /// noise. A shift of all values by r moves the masked image by r sqrt(values) times their root mean square, which the
+    /// noise's deviation has as a factor, too: radii are those without weights.
+    pub plane: Option<&'a Tensor<4>>,
     /// The network.
     pub net: &'a Network,
     /// Its shape.
@@ -166,17 +142,19 @@ impl Smoothed<'_> {
         let mut counts = vec![0; self.spec.classes.len()];
         let copies: Vec<u32> = copies.collect();
         let [c, h, w] = self.spec.input;
+        let values: Vec<f32> = image.iter().map(|p| f32::from(*p) / 255.0).collect();
+        let clean = Tensor::<4>::from_data(TensorData::new(values, [1, c, h, w]), self.device);
         for some in copies.chunks(TOGETHER) {
-            let mut pixels = vec![0.0; some.len() * image.len()];
-            pixels.par_chunks_exact_mut(image.len()).zip(some).for_each(|(out, &copy)| {
+            let mut noise = vec![0.0; some.len() * image.len()];
+            noise.par_chunks_exact_mut(image.len()).zip(some).for_each(|(out, &copy)| {
                 let mut random = Normals::new(stream(seed, Stream::Copy { epoch: 0, index, copy }));
-                let mut noise = || draw(&mut random);
-                match self.plane {
-                    None => out.iter_mut().zip(image).for_each(|(v, p)| *v = f32::from(*p) / 255.0 + noise()),
-                    Some(plane) => plane.show(image, noise, out),
-                }
+                out.iter_mut().for_each(|v| *v = draw(&mut random));
             });
-            let shown = Tensor::from_data(TensorData::new(pixels, [some.len(), c, h, w]), self.device);
+            let noise = Tensor::from_data(TensorData::new(noise, [some.len(), c, h, w]), self.device);
+            let shown = match self.plane {
+                None => clean.clone() + noise,
+                Some(plane) => one_step(clean.clone(), noise, plane.clone()).shown,
+            };
             let classes = self.net.forward(self.spec, shown, Pass::quiet(self.path)).argmax(1).into_data();
             classes.iter::<i64>().for_each(|class| counts[class as usize] += 1);
         }

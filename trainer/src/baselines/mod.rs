@@ -13,7 +13,7 @@ mod varying;
 #[cfg(test)]
 mod tests;
 
-pub use certify::{Effort, Plane, Smoothed, Smoothing, Statement};
+pub use certify::{Effort, Smoothed, Smoothing, Statement};
 pub use chi_squared::noncentral_chi_squared;
 pub use generalised::Generalised;
 pub use neighbours::Neighbours;

@@ -156,21 +156,6 @@ fn too_few_values_are_not_certified() {
     assert_eq!(Generalised::of_deviation(0.5, 1.0).radius(0.9, 1), None);
 }
 
-/// One pixel in four shown: half of the noise, a quarter of the values.
-#[test]
-fn a_plane_weights_pixels_and_noise() {
-    let plane = Plane::new(vec![1.0, 0.0, 0.0, 0.0]);
-    let mut random = random(4);
-    let mut shown = vec![0.0; 40_000];
-    plane.show(&[255; 40_000], || 0.5 * random.draw(), &mut shown);
-    for (place, expected) in [1.0, 0.0, 0.0, 0.0].into_iter().enumerate() {
-        let values: Vec<f64> =
-            shown.iter().skip(place).step_by(4).map(|v| f64::from(*v) - expected).collect();
-        let deviation = (values.iter().map(|v| v * v).sum::<f64>() / 1e4).sqrt();
-        assert!((deviation / 0.25 - 1.0).abs() < 0.04, "{place}: {deviation}");
-    }
-}
-
 #[test]
 fn the_deviation_grows_with_the_distance_from_the_training_images() {
     // Ten images of two values around (100, 100), one far away.

@@ -1,10 +1,9 @@
 //! `baseline`.
 
 use super::{device, evaluate};
-use crate::baselines::{Effort, Generalised, Neighbours, Plane, Smoothed, Smoothing, Statement};
+use crate::baselines::{Effort, Generalised, Neighbours, Smoothed, Smoothing, Statement};
 use crate::data::Images;
 use crate::error::Error;
-use crate::export::floats;
 use crate::methods::Method;
 use crate::nets::Mask;
 use crate::train::checkpoint::{self, State};
@@ -92,9 +91,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let defence = checkpoint::load_defence(&folder, &state.net, &device)?;
     let plane = match &defence.mask {
         None => None,
-        Some(Mask::Static(mask)) if args.certificate == Certificate::Cohen => {
-            Some(Plane::new(floats(mask.plane.val())?))
-        }
+        Some(Mask::Static(mask)) if args.certificate == Certificate::Cohen => Some(mask.plane.val()),
         Some(_) => {
             let reason = "expected a run without mask, or cohen's certificate and a static one";
             let mask = state.net.mask.map_or_else(String::new, |mask| mask.to_string());

@@ -71,10 +71,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
         let reason = format!("--images {fitted}: there are {held} that are not held out");
         return Err(Error::Settings(reason));
     }
-    let images = Images::read(dataset.as_ref(), 0..fitted)?;
     let images = match settings.method.objective().mask() {
-        Some(needs) if needs.supervised => images.located(dataset.as_ref(), 0..fitted)?,
-        _ => images,
+        Some(needs) if needs.supervised => Images::read_located(dataset.as_ref(), 0..fitted)?,
+        _ => Images::read(dataset.as_ref(), 0..fitted)?,
     };
     let validation = Images::read(dataset.as_ref(), held..count)?;
     let [mean, deviation] = moments(&images);

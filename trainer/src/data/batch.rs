@@ -25,7 +25,7 @@ pub struct Batch {
     /// Labels.
     pub labels: Vec<i32>,
     /// Where the objects are: `[len, 1, height, width]`, 1 on them and 0 elsewhere; empty unless the images were
-    /// [located](Images::located).
+    /// [located](Images::read_located).
     pub objects: Vec<f32>,
 }
 
@@ -45,11 +45,11 @@ impl Images {
         Ok(Self { shape, pixels, labels, objects: vec![] })
     }
 
-    /// The same images, of `range` of `dataset`, with where their objects are.
+    /// Reads `range` of `dataset`, with where the objects are.
     ///
     /// # Errors
     /// [`Error::Settings`] with the name of a data set that does not know, or what it reports.
-    pub fn located(self, dataset: &dyn Dataset, range: Range<usize>) -> Result<Self, Error> {
+    pub fn read_located(dataset: &dyn Dataset, range: Range<usize>) -> Result<Self, Error> {
         let unknown = || {
             let name = dataset.spec();
             let knowing = "signs, signs-scene:K and bg:K:SPEC do";
@@ -58,8 +58,14 @@ impl Images {
             ))
         };
         let one = |index| dataset.object(index)?.ok_or_else(unknown);
-        let objects = range.into_par_iter().map(one).collect::<Result<_, Error>>()?;
-        Ok(Self { objects, ..self })
+        let objects = range.clone().into_par_iter().map(one).collect::<Result<_, Error>>()?;
+        Ok(Self { objects, ..Self::read(dataset, range)? })
+    }
+
+    /// Whether the objects' places were read.
+    #[must_use]
+    pub fn are_located(&self) -> bool {
+        self.objects.len() == self.len()
     }
 
     /// Number of images.

@@ -84,14 +84,14 @@ fn batches_hold_objects_where_they_were_asked_for() {
     let images = Images::read(&scenes, 3..7).unwrap();
     let how = Augmentation { crop: 0, flip: false, sigma: 0.0 };
     assert!(images.training(&[1, 0], &how, 0, 1).objects.is_empty());
-    let objects = images.located(&scenes, 3..7).unwrap().training(&[1, 0], &how, 0, 1).objects;
+    let objects = Images::read_located(&scenes, 3..7).unwrap().training(&[1, 0], &how, 0, 1).objects;
     for (plane, index) in objects.chunks_exact(1024).zip([4, 3]) {
         let object = scenes.object(index).unwrap().unwrap();
         let expected = (0..1024).map(|i| f32::from(object.contains(i / 32, i % 32)));
         assert!(plane.iter().copied().eq(expected));
     }
     assert_eq!(objects.len(), 2048);
-    let error = self::images().located(&Toy, 0..1).unwrap_err().to_string();
+    let error = Images::read_located(&Toy, 0..1).unwrap_err().to_string();
     assert!(error.contains("--data toy") && error.contains("signs-scene:K"), "{error}");
 }
 

@@ -86,6 +86,11 @@ pub fn train(
     until: Option<u32>,
 ) -> Result<State, Error> {
     settings.check_mask(net)?;
+    if settings.method.objective().mask().is_some_and(|needs| needs.supervised) && !split.train.are_located()
+    {
+        let reason = "--set supervision: the training images were read without where their objects are";
+        return Err(Error::Settings(reason.into()));
+    }
     std::fs::create_dir_all(place.out).map_err(Error::file(place.out))?;
     let (learner, state) = start(net, settings, place, resume)?;
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;

@@ -56,6 +56,13 @@ fn masked_runs_resume_within_an_epoch_with_the_same_bits() {
 }
 
 #[test]
+fn supervision_without_places_is_refused() {
+    let (bench, dir) = (masked("unet:2", "ars", &["supervision=1"]), tempfile::tempdir().unwrap());
+    let error = bench.train(dir.path(), false, None).unwrap_err().to_string();
+    assert!(error.contains("--set supervision"), "{error}");
+}
+
+#[test]
 fn a_static_mask_stays_between_0_and_1() {
     let (bench, dir) = (masked("static", "static-mask", &["gain=1e5"]), tempfile::tempdir().unwrap());
     bench.train(dir.path(), false, None).unwrap();
