@@ -1,4 +1,4 @@
-//! The command line: `train`, `methods`, `quantise`, `evaluate`, `baseline`, `attack`, `attacks`, `audit`, `diagnose`, `export`.
+//! The command line: `train`, `methods`, `quantise`, `evaluate`, `baseline`, `attack`, `attacks`, `audit`, `diagnose`, `export`, `import`.
 
 mod attack;
 mod audit;
@@ -9,6 +9,7 @@ mod device;
 mod diagnose;
 mod evaluate;
 mod export;
+mod import;
 mod methods;
 mod quantise;
 mod recipe;
@@ -48,6 +49,8 @@ enum Command {
     Diagnose(Box<diagnose::Args>),
     /// Write a checkpoint as an ONNX file (float, or QDQ after quantise) and a JSON card
     Export(export::Args),
+    /// Make a checkpoint of an exported float network, to attack, evaluate or train it further
+    Import(import::Args),
 }
 
 /// Runs the command line.
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
             Ok(())
         }
         Command::Export(args) => with_threads(args.threads, || export::run(&args)),
+        Command::Import(args) => import::run(&args),
     };
     done.map(|()| Outcome::Done)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adaptive;
+mod restore;
 
 use super::*;
 use crate::nets::tests::{SMALL, floats, images, spec};

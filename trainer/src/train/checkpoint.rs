@@ -4,6 +4,10 @@
 //! A checkpoint is written to a scratch folder and renamed, so that one is either whole or absent;
 //! older ones go only after the new one is in place.
 
+mod write;
+
+pub use write::{Tensors, save, save_net};
+
 use super::settings::Settings;
 use crate::error::Error;
 use crate::export::sha256;
@@ -14,9 +18,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Checkpoints kept.
-const KEEP: usize = 2;
 
 /// The part of a checkpoint that is not tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,18 +63,6 @@ pub struct Partial {
     pub loss: f64,
     /// Images.
     pub images: u64,
-}
-
-/// The tensors of a checkpoint.
-#[derive(Clone, Copy)]
-#[allow(missing_debug_implementations)] // Burn's optimiser has none
-pub struct Tensors<'a> {
-    /// The network and its mask, on an autodiff device.
-    pub net: &'a Defence,
-    /// The optimiser's state.
-    pub optimizer: &'a ModuleOptimizer,
-    /// Their average.
-    pub average: Option<&'a Defence>,
 }
 
 impl State {
@@ -136,67 +125,6 @@ pub fn list(out: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Writes a checkpoint and removes all but the newest two; a new best one is also copied to `OUT/best`. Returns its folder.
-///
-/// # Errors
-/// Naming the file; the earlier checkpoints are then untouched.
-pub fn save(out: &Path, state: &State, tensors: Tensors) -> Result<PathBuf, Error> {
-    let root = folder(out);
-    let between = state.within == 0;
-    if between && state.best.is_some_and(|best| best.epoch == state.epoch) {
-        put(&root.join("unfinished"), &out.join("best"), state, tensors)?;
-    }
-    let name = if between {
-        format!("epoch-{:05}", state.epoch)
-    } else {
-        format!("epoch-{:05}-step-{:08}", state.epoch, state.step)
-    };
-    let target = root.join(name);
-    put(&root.join("unfinished"), &target, state, tensors)?;
-    let all = list(out)?;
-    for old in &all[..all.len().saturating_sub(KEEP)] {
-        fs::remove_dir_all(old).map_err(Error::file(old))?;
-    }
-    Ok(target)
-}
-
-/// Writes a checkpoint to `scratch` and renames it to `target`.
-fn put(scratch: &Path, target: &Path, state: &State, tensors: Tensors) -> Result<(), Error> {
-    if scratch.exists() {
-        fs::remove_dir_all(scratch).map_err(Error::file(scratch))?;
-    }
-    fs::create_dir_all(scratch).map_err(Error::file(scratch))?;
-    // `valid` also settles the running statistics, whose last update would otherwise be left out.
-    write(scratch, "network", tensors.net.valid())?;
-    let file = scratch.join("optimizer.bpk");
-    tensors.optimizer.save(&file).map_err(Error::record(&file))?;
-    if let Some(average) = tensors.average {
-        write(scratch, "average", average.clone())?;
-    }
-    let file = scratch.join("state.json");
-    let text = serde_json::to_string_pretty(state).map_err(Error::json(&file))?;
-    fs::write(&file, text + "\n").map_err(Error::file(&file))?;
-    for entry in fs::read_dir(scratch).map_err(Error::file(scratch))? {
-        let file = entry.map_err(Error::file(scratch))?.path();
-        fs::File::open(&file).and_then(|f| f.sync_all()).map_err(Error::file(&file))?;
-    }
-    if target.exists() {
-        fs::remove_dir_all(target).map_err(Error::file(target))?;
-    }
-    fs::rename(scratch, target).map_err(Error::file(target))
-}
-
-/// Writes `NAME.bpk` and, if there is a mask, `NAME-mask.bpk`.
-fn write(folder: &Path, name: &str, defence: Defence) -> Result<(), Error> {
-    let file = folder.join(format!("{name}.bpk"));
-    defence.net.save_file(&file).map_err(Error::record(&file))?;
-    if let Some(mask) = defence.mask {
-        let file = folder.join(format!("{name}-mask.bpk"));
-        mask.save_file(&file).map_err(Error::record(&file))?;
-    }
-    Ok(())
 }
 
 /// The checkpoint that `path` names: its own folder, or a run's folder and its newest checkpoint.
