@@ -149,7 +149,7 @@ fn what_is_not_supported_is_named() {
             tensor("twice", &[4], &[1.0, 1.0, 2.0, 2.0]),
         ];
         for (name, values) in [("shape", vec![1, 4, 36, 1]), ("far", vec![9])] {
-            b.graph.initializer.push(tract_onnx::pb::TensorProto {
+            b.graph.initializer.push(TensorProto {
                 name: name.into(),
                 dims: vec![values.len() as i64],
                 data_type: DataType::Int64 as i32,

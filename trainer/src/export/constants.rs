@@ -1,53 +1,26 @@
-//! The float constants of an ONNX file, by name.
+//! The float constants of an ONNX file as weights.
 
 use crate::error::Error;
 use burn::module::{Param, RunningState};
 use burn::nn::BatchNorm;
 use burn::tensor::{Tensor, TensorData};
-use prost::Message;
-use std::collections::HashMap;
+use ringfence::onnx::{FloatConstants, float_constants};
 use std::path::{Path, PathBuf};
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{ModelProto, TensorProto};
 
 /// The float constants of an ONNX file.
 #[derive(Debug, PartialEq)]
 pub(super) struct Constants {
     path: PathBuf,
-    tensors: HashMap<String, Constant>,
-}
-
-#[derive(Debug, PartialEq)]
-struct Constant {
-    dims: Vec<usize>,
-    /// Row-major.
-    values: Vec<f32>,
-}
-
-impl Constant {
-    /// None if it holds no floats, or other bytes than its extents say.
-    fn read(proto: &TensorProto) -> Option<Self> {
-        if proto.data_type != DataType::Float as i32 {
-            return None;
-        }
-        let dims: Vec<usize> = proto.dims.iter().map(|&d| usize::try_from(d).ok()).collect::<Option<_>>()?;
-        let (words, []) = proto.raw_data.as_chunks() else { return None };
-        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-        let count = dims.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
-        (count == Some(values.len())).then_some(Self { dims, values })
-    }
+    tensors: FloatConstants,
 }
 
 impl Constants {
     /// Those in `bytes`, read from `path`.
     ///
     /// # Errors
-    /// When the bytes are no ONNX file.
+    /// When the bytes are no ONNX file, or a constant is not what its extents say.
     pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let model = ModelProto::decode(bytes).map_err(Error::record(path))?;
-        let protos = model.graph.unwrap_or_default().initializer;
-        let tensors =
-            protos.into_iter().filter_map(|p| Some((p.name.clone(), Constant::read(&p)?))).collect();
+        let tensors = float_constants(bytes).map_err(Error::record(path))?;
         Ok(Self { path: path.into(), tensors })
     }
 
@@ -80,7 +53,7 @@ impl Constants {
             path: self.path.clone(),
             reason: format!("constant {name:?}: {found}, expected floats of extents {expected:?}"),
         };
-        let Constant { dims, values } = self.tensors.get(name).ok_or_else(|| refuse("none"))?;
+        let (dims, values) = self.tensors.get(name).ok_or_else(|| refuse("none"))?;
         if dims[..] != expected {
             return Err(refuse(&format!("extents {dims:?}")));
         }
