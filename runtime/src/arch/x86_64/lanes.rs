@@ -62,15 +62,12 @@ impl Lanes for Avx512Dq {
 
     #[inline(always)]
     fn deviates(quantiles: Quantiles<'_>, words: &[u64; LANES]) -> [i64; LANES] {
-        let (mut segments, mut places, mut sums) = ([0; LANES], [0; LANES], [0; LANES]);
+        let (mut segments, mut places) = ([0; LANES], [0; LANES]);
         for ((segment, within), &word) in segments.iter_mut().zip(&mut places).zip(words) {
             (*segment, *within) = place(word);
         }
-        let parts = segments.as_chunks().0.iter().zip(places.as_chunks().0);
-        for (sums, (segments, places)) in sums.as_chunks_mut().0.iter_mut().zip(parts) {
-            // SAFETY: the only user has AVX-512 DQ.
-            *sums = unsafe { polynomials(quantiles, segments, places) };
-        }
+        // SAFETY: the only user has AVX-512 DQ.
+        let mut sums = unsafe { polynomials(quantiles, &segments, &places) };
         for (sum, &word) in sums.iter_mut().zip(words) {
             let sign = word as i64 >> 63;
             *sum = (*sum ^ sign).wrapping_sub(sign);
@@ -97,7 +94,34 @@ impl Lanes for Avx512Dq {
 /// beyond the table are 0.
 #[target_feature(enable = "avx512f,avx512dq")]
 #[inline]
-fn polynomials(quantiles: Quantiles<'_>, segments: &[u64; 8], places: &[u64; 8]) -> [i64; 8] {
+fn polynomials(quantiles: Quantiles<'_>, segments: &[u64; LANES], places: &[u64; LANES]) -> [i64; LANES] {
+    let zero = _mm512_setzero_si512();
+    let mut halves = [([zero; 8], zero, zero); LANES / 8];
+    let parts = segments.as_chunks().0.iter().zip(places.as_chunks::<8>().0);
+    for ((columns, at, sum), (segments, places)) in halves.iter_mut().zip(parts) {
+        *columns = coefficients(quantiles, segments);
+        // SAFETY: an array of eight is 64 bytes.
+        *at = unsafe { _mm512_loadu_si512(places.as_ptr().cast()) };
+        *sum = columns[7];
+    }
+    // By one degree in all lanes, then by the next: a chain of products waits for its own results.
+    for degree in (0..7).rev() {
+        for (columns, at, sum) in &mut halves {
+            *sum = _mm512_add_epi64(high(*sum, *at), columns[degree]);
+        }
+    }
+    let mut sums = [0; LANES];
+    for (sums, (_, _, sum)) in sums.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
+        // SAFETY: an array of eight is 64 bytes.
+        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), sum) };
+    }
+    sums
+}
+
+/// The coefficients of these segments, by degree.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn coefficients(quantiles: Quantiles<'_>, segments: &[u64; 8]) -> [__m512i; 8] {
     let mut rows = [_mm512_setzero_si512(); 8];
     for (row, &segment) in rows.iter_mut().zip(segments) {
         if let Some(coefficients) = quantiles.get(segment as usize) {
@@ -105,16 +129,7 @@ fn polynomials(quantiles: Quantiles<'_>, segments: &[u64; 8], places: &[u64; 8])
             *row = unsafe { _mm512_loadu_si512(coefficients.as_ptr().cast()) };
         }
     }
-    // SAFETY: an array of eight is 64 bytes.
-    let places = unsafe { _mm512_loadu_si512(places.as_ptr().cast()) };
-    let [rest @ .., mut sum] = transposed(rows);
-    for coefficient in rest.into_iter().rev() {
-        sum = _mm512_add_epi64(high(sum, places), coefficient);
-    }
-    let mut sums = [0; 8];
-    // SAFETY: arrays of eight are 64 bytes.
-    unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), sum) };
-    sums
+    transposed(rows)
 }
 
 /// Both halves of a result are the lower, or the upper, half of an operand.
