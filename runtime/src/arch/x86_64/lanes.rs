@@ -62,17 +62,8 @@ impl Lanes for Avx512Dq {
 
     #[inline(always)]
     fn deviates(quantiles: Quantiles<'_>, words: &[u64; LANES]) -> [i64; LANES] {
-        let (mut segments, mut places) = ([0; LANES], [0; LANES]);
-        for ((segment, within), &word) in segments.iter_mut().zip(&mut places).zip(words) {
-            (*segment, *within) = place(word);
-        }
         // SAFETY: the only user has AVX-512 DQ.
-        let mut sums = unsafe { polynomials(quantiles, &segments, &places) };
-        for (sum, &word) in sums.iter_mut().zip(words) {
-            let sign = word as i64 >> 63;
-            *sum = (*sum ^ sign).wrapping_sub(sign);
-        }
-        sums
+        signed(words, |segments, places| unsafe { polynomials(quantiles, segments, places) })
     }
 
     #[inline(always)]
@@ -88,6 +79,24 @@ impl Lanes for Avx512Dq {
         }
         halves
     }
+}
+
+/// The deviates of these words by the polynomials of their segments at their places.
+#[inline(always)]
+pub(super) fn signed(
+    words: &[u64; LANES],
+    polynomials: impl Fn(&[u64; LANES], &[u64; LANES]) -> [i64; LANES],
+) -> [i64; LANES] {
+    let (mut segments, mut places) = ([0; LANES], [0; LANES]);
+    for ((segment, within), &word) in segments.iter_mut().zip(&mut places).zip(words) {
+        (*segment, *within) = place(word);
+    }
+    let mut sums = polynomials(&segments, &places);
+    for (sum, &word) in sums.iter_mut().zip(words) {
+        let sign = word as i64 >> 63;
+        *sum = (*sum ^ sign).wrapping_sub(sign);
+    }
+    sums
 }
 
 /// The polynomials of these segments at these places, one by one as [`quantile`](crate::noise::quantile) has them; those
@@ -121,7 +130,7 @@ fn polynomials(quantiles: Quantiles<'_>, segments: &[u64; LANES], places: &[u64;
 /// The coefficients of these segments, by degree.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn coefficients(quantiles: Quantiles<'_>, segments: &[u64; 8]) -> [__m512i; 8] {
+pub(super) fn coefficients(quantiles: Quantiles<'_>, segments: &[u64; 8]) -> [__m512i; 8] {
     let mut rows = [_mm512_setzero_si512(); 8];
     for (row, &segment) in rows.iter_mut().zip(segments) {
         if let Some(coefficients) = quantiles.get(segment as usize) {
@@ -185,6 +194,7 @@ fn high(a: __m512i, b: __m512i) -> __m512i {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{has_avx512cd_dq, has_ifma, ifma::Avx512Ifma};
     use super::*;
     use crate::arch::Backend;
     use crate::format::layout::{QUANTILE_SEGMENT_BYTES, QUANTILE_SEGMENTS};
@@ -229,8 +239,13 @@ mod tests {
         Avx512Dq::deviates(table, words)
     }
 
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq,avx512ifma")]
+    fn deviates_with_ifma(table: Quantiles<'_>, words: &[u64; LANES]) -> [i64; LANES] {
+        Avx512Ifma::deviates(table, words)
+    }
+
     fn has_avx512dq() -> bool {
-        Backend::Avx512Vnni.is_available() && super::super::has_avx512cd_dq()
+        Backend::Avx512Vnni.is_available() && has_avx512cd_dq()
     }
 
     /// Words of every size: random ones, as many of their leading bits zero as one likes.
@@ -272,6 +287,11 @@ mod tests {
             // SAFETY: the CPU has the features.
             let deviates = unsafe { deviates_with_avx512(&table, &words) };
             assert_eq!(deviates, OneByOne::deviates(&table, &words), "{words:?}");
+            if has_ifma() {
+                // SAFETY: the CPU has IFMA, too.
+                let deviates = unsafe { deviates_with_ifma(&table, &words) };
+                assert_eq!(deviates, OneByOne::deviates(&table, &words), "{words:?}");
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
+mod ifma;
 mod lanes;
 mod requant256;
 mod requant512;
@@ -58,6 +59,8 @@ fn copy_avx512(job: CopyJob<'_>) {
 pub(super) unsafe fn mix(backend: Backend, job: MixJob<'_>) {
     match backend {
         // SAFETY: by the contract of this function; the CPU was asked for the rest.
+        Backend::Avx512Vnni | Backend::Amx if has_avx512cd_dq() && has_ifma() => unsafe { mix_ifma(job) },
+        // SAFETY: by the contract of this function; the CPU was asked for the rest.
         Backend::Avx512Vnni | Backend::Amx if has_avx512cd_dq() => unsafe { mix_avx512(job) },
         // SAFETY: by the contract of this function; what has AVX-512 has AVX2.
         Backend::Avx2 | Backend::AvxVnni | Backend::Avx512Vnni | Backend::Amx => unsafe { mix_avx2(job) },
@@ -73,6 +76,11 @@ fn mix_avx2(job: MixJob<'_>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq")]
 fn mix_avx512(job: MixJob<'_>) {
     write_mix::<lanes::Avx512Dq>(job);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq,avx512ifma")]
+fn mix_ifma(job: MixJob<'_>) {
+    write_mix::<ifma::Avx512Ifma>(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted).
@@ -163,6 +171,14 @@ fn has_vbmi() -> bool {
     return std::is_x86_feature_detected!("avx512vbmi");
     #[cfg(not(feature = "std"))]
     cfg!(target_feature = "avx512vbmi")
+}
+
+/// Whether code with AVX-512 F and IFMA may run, where AVX512-VNNI may.
+fn has_ifma() -> bool {
+    #[cfg(feature = "std")]
+    return std::is_x86_feature_detected!("avx512ifma");
+    #[cfg(not(feature = "std"))]
+    cfg!(target_feature = "avx512ifma")
 }
 
 /// Whether code with AVX-512 F, BW, VL, CD and DQ may run, where AVX512-VNNI may.

@@ -11,6 +11,6 @@ mod mix;
 mod recipe;
 mod steps;
 
-pub use mix::{Mix, Mixture};
+pub use mix::Mixture;
 pub use recipe::{Piece, Recipe};
 pub(crate) use steps::{MixJob, write_mix};
