@@ -11,7 +11,7 @@ const FINE: u32 = 255;
 const MASKS: usize = 256;
 
 /// The weight of the second image in a pixel's mixture, units of 2^-31: of a mask w, with deviations of both steps on
-/// the grid of the second, up to 2^18, `b = w s1^2 / (255^2 s2^2 + w^2 s1^2)`, rounded down.
+/// the grid of the second, 1 to 2^18, `b = w s1^2 / (255^2 s2^2 + w^2 s1^2)`, rounded down.
 ///
 /// `w b` is less than 1, and `b s2` at most `s1 / 510`, whatever w and s2.
 fn weight(w: u8, first: u32, second: u32) -> i32 {
@@ -46,7 +46,7 @@ pub(crate) struct Parts {
 }
 
 impl Mixture {
-    /// For deviations `first` and `second` of the steps, on the grid of the second.
+    /// For deviations `first` and `second` of the steps, 1 to 2^18, on the grid of the second.
     pub fn new(first: u32, second: u32) -> Self {
         let weights = core::array::from_fn(|w| weight(w as u8, first, second).to_le_bytes());
         Self { weights, deviation: second }
