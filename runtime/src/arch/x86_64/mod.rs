@@ -4,6 +4,7 @@ mod amx;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;
+mod deviates;
 mod ifma;
 mod lanes;
 mod requant256;
@@ -75,12 +76,12 @@ fn mix_avx2(job: MixJob<'_>) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq")]
 fn mix_avx512(job: MixJob<'_>) {
-    write_mix::<lanes::Avx512Dq>(job);
+    write_mix::<deviates::Avx512Dq<deviates::Halves>>(job);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512cd,avx512dq,avx512ifma")]
 fn mix_ifma(job: MixJob<'_>) {
-    write_mix::<ifma::Avx512Ifma>(job);
+    write_mix::<deviates::Avx512Dq<ifma::Ifma>>(job);
 }
 
 /// See [`Session::unweighted`](super::Session::unweighted).
